@@ -1,0 +1,13 @@
+"""From configuration text to frozen settings.
+
+    values       sizes, times, flags, addresses as nginx writes them
+    lexer        text to tokens with their lines; configuration, dump and POST bodies alike
+    parser       tokens to a tree of directives, includes followed
+    directives/  the table: context, arguments, default, merge rule, doc text of each directive
+    build        tree to model: inheritance, checks, errors with file:line
+    upstreams    the commands of an ``upstream`` block to and from text; used for POST bodies as well
+    variables    ``http://$host$uri`` compiled to one callable
+    model        the frozen settings that every other floor reads
+
+Nothing here opens a socket or looks up a name; ``parser`` alone reads files.
+"""

@@ -1,0 +1,309 @@
+"""The settings as the other floors read them: frozen, typed, merged, in units of seconds and bytes.
+
+``config.build`` makes them, nobody changes them.  Field names are nginx's directive names, so a reader who knows
+the directive knows the field; defaults here are nginx 1.31's and the directive table must agree (tested).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, NamedTuple
+
+from dyups.interfaces import Address
+
+DEFAULT_LINE = 0
+
+
+class Place(NamedTuple):
+    """Where in which text something was said; ``file`` is empty for a text that came from no file."""
+
+    file: str = ""
+    line: int = DEFAULT_LINE
+
+
+# -- upstreams ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSpec:
+    """One ``server`` command of an upstream, as written; names are not looked up yet."""
+
+    address: str
+    """The address exactly as written: ``127.0.0.1:8088``, ``[::1]:80``, ``app.example``, ``unix:/run/a.sock``."""
+    host: str = ""
+    """The IP address without brackets, or the host name; empty for a unix socket."""
+    port: int = 80
+    path: str = ""
+    """The path of a unix socket, else empty."""
+    weight: int = 1
+    max_conns: int = 0
+    max_fails: int = 1
+    fail_timeout: float = 10.0
+    backup: bool = False
+    down: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BalancingSpec:
+    """The balancing command of an upstream: its directive name and arguments, as written."""
+
+    method: str = "round_robin"
+    args: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamSpec:
+    """One upstream: what an ``upstream NAME {}`` block or the body of a POST says."""
+
+    name: str
+    servers: tuple[ServerSpec, ...]
+    balancing: BalancingSpec = BalancingSpec()
+    keepalive: int = 32
+    keepalive_timeout: float = 60.0
+    keepalive_requests: int = 1000
+    keepalive_time: float = 3600.0
+    commands: tuple[str, ...] = ()
+    """The commands other than ``server``, in order, in canonical text with ``;`` (``keepalive 16;``)."""
+    place: Place = field(default=Place(), compare=False)
+
+
+# -- texts with variables ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A text with variables, compiled: ``render(exchange)`` gives its value."""
+
+    source: str
+    render: Callable[[Any], bytes]
+    constant: bytes | None = None
+    """The value, where there is no variable in the text."""
+
+
+# -- what a location does ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SetStep:
+    """``set $name value;`` of the rewrite phase; ``name`` is lower case, without ``$``."""
+
+    name: str
+    value: Template
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnStep:
+    """``return code [text]``, ``return code URL``, ``return URL`` of the rewrite phase.
+
+    For 301, 302, 303, 307 and 308 ``text`` is the Location; ``return URL`` has code 302.
+    """
+
+    code: int
+    text: Template | None = None
+
+
+Step = SetStep | ReturnStep
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyPass:
+    """``proxy_pass URL``: ``target`` renders ``host[:port]`` or an upstream's name, ``uri`` the URI part if given.
+
+    Where the text has variables anywhere, ``has_variables`` is true and nginx's rule holds: a URI part, if given,
+    replaces the request's as it stands; without variables it replaces the location's prefix of the path.
+    A target that is one variable from the scheme on (``proxy_pass $url``) has an empty ``scheme`` and renders whole.
+    """
+
+    scheme: str
+    target: Template
+    uri: Template | None
+    has_variables: bool
+    place: Place = field(default=Place(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """``echo TEXT …;``: the texts of one command joined by a space, each command ended by a newline."""
+
+    lines: tuple[Template, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceContent:
+    """A Twisted web resource under this location, by the name of its directive (``dyups_interface``)."""
+
+    name: str
+
+
+Content = ProxyPass | Echo | ResourceContent
+
+
+@dataclass(frozen=True, slots=True)
+class LocationSettings:
+    """What may be said per location; merged from ``http`` and ``server``.  Times in seconds, sizes in bytes."""
+
+    client_body_timeout: float = 60.0
+    client_max_body_size: int = 1 << 20
+    default_type: str = "text/plain"
+    error_log: tuple[ErrorLog, ...] = ()
+    keepalive_requests: int = 1000
+    keepalive_timeout: float = 75.0
+    keepalive_timeout_header: float = 0.0
+    """The second argument of ``keepalive_timeout``: what ``Keep-Alive: timeout=`` says; 0 sends none."""
+    lingering_close: str = "on"
+    lingering_time: float = 30.0
+    lingering_timeout: float = 5.0
+    proxy_connect_timeout: float = 60.0
+    proxy_http_version: str = "1.1"
+    proxy_next_upstream: frozenset[str] = frozenset({"error", "timeout"})
+    proxy_next_upstream_tries: int = 0
+    proxy_next_upstream_timeout: float = 0.0
+    proxy_read_timeout: float = 60.0
+    proxy_send_timeout: float = 60.0
+    proxy_set_header: tuple[tuple[str, Template], ...] = ()
+    """(field name as written, value); an empty value keeps the field from being sent."""
+    send_timeout: float = 60.0
+    server_tokens: bool = True
+    tcp_nodelay: bool = True
+
+
+class LocationKind(Enum):
+    """The modifier of a ``location``."""
+
+    EXACT = "="
+    PREFIX_FIRST = "^~"
+    PREFIX = ""
+    REGEX = "~"
+    REGEX_CASELESS = "~*"
+    NAMED = "@"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """One ``location`` with what it does: rewrite-phase steps in order, then its content."""
+
+    kind: LocationKind
+    pattern: str
+    """The path, the source of the regular expression, or the name with its ``@``."""
+    settings: LocationSettings
+    steps: tuple[Step, ...] = ()
+    content: Content | None = None
+    locations: tuple[Location, ...] = ()
+    regex: re.Pattern[bytes] | None = None
+    internal: bool = False
+    place: Place = field(default=Place(), compare=False)
+
+
+# -- servers -----------------------------------------------------------------------------------------------------
+
+
+class NameKind(Enum):
+    """The four forms of a ``server_name``."""
+
+    EXACT = "exact"
+    LEADING = "*."
+    TRAILING = ".*"
+    REGEX = "~"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerName:
+    """One name of a server.
+
+    ``text`` is as written; ``key`` is what is compared, lower case: the whole name (EXACT), the part after ``*.``
+    (LEADING) or before ``.*`` (TRAILING).  ``.example.com`` becomes two names, EXACT and LEADING.
+    """
+
+    kind: NameKind
+    text: str
+    key: str
+    regex: re.Pattern[bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """What may be said per server; the default server's hold until the Host is known, as in nginx."""
+
+    client_header_buffer_size: int = 1024
+    client_header_timeout: float = 60.0
+    large_client_header_buffers: tuple[int, int] = (4, 8192)
+    ignore_invalid_headers: bool = True
+    underscores_in_headers: bool = False
+    merge_slashes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One ``server`` block.  ``settings`` of its own serve requests that match no location."""
+
+    names: tuple[ServerName, ...]
+    server: ServerSettings
+    settings: LocationSettings
+    locations: tuple[Location, ...] = ()
+    steps: tuple[Step, ...] = ()
+    place: Place = field(default=Place(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """One listening socket and the servers behind it, in order of the configuration."""
+
+    address: Address
+    servers: tuple[Server, ...]
+    default_server: Server
+    backlog: int = 511
+    reuseport: bool = False
+    ipv6only: bool = True
+
+
+# -- the whole ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorLog:
+    """``error_log FILE LEVEL``; ``path`` is absolute, or ``stderr``."""
+
+    path: str
+    level: str = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class DyupsSettings:
+    """The module's own directives (``http`` context)."""
+
+    dyups_dump: bool = True
+    dyups_literal_targets: bool = False
+    dyups_read_msg_timeout: float = 1.0
+    dyups_shm_zone_size: int = 2 << 20
+    dyups_trylock: bool = False
+    dyups_upstream_conf: str = ""
+    """Absolute path of the dump file; empty where none is configured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """The ``http`` block."""
+
+    listens: tuple[Listen, ...] = ()
+    upstreams: tuple[UpstreamSpec, ...] = ()
+    """In order; each ``place.file`` tells whether the block came from the dump file."""
+    dyups: DyupsSettings = DyupsSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A whole configuration."""
+
+    prefix: str
+    daemon: bool = True
+    error_log: tuple[ErrorLog, ...] = ()
+    master_process: bool = True
+    pid: str = ""
+    worker_processes: int = 1
+    """0 means ``auto``."""
+    http: Http | None = None
+    files: tuple[str, ...] = ()
+    """Every file that was read, in order: what ``-T`` prints."""

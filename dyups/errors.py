@@ -1,0 +1,93 @@
+"""Every error that crosses a floor, in families, each with what its reader needs to answer it.
+
+Owns the classes alone.  ``admin.answers`` turns the :class:`ChangeError` family into answers for operators,
+``proxy`` turns :class:`RequestRefused` and :class:`UpstreamFault` into answers for clients, and ``tap`` prints
+:class:`ConfigError` as nginx prints ``[emerg]``.
+"""
+
+from __future__ import annotations
+
+
+class DyupsError(Exception):
+    """The root of the family."""
+
+
+class ConfigError(DyupsError):
+    """A configuration, dump or command text is wrong.
+
+    ``file`` is empty for a text that came from no file (the body of a POST); ``line`` starts at 1, and 0 means
+    that no line is to blame.
+    """
+
+    def __init__(self, message: str, file: str = "", line: int = 0) -> None:
+        super().__init__(message, file, line)
+        self.message = message
+        self.file = file
+        self.line = line
+
+    def __str__(self) -> str:
+        """The message with its place as nginx words it: ``… in FILE:LINE``, or ``… in line N``."""
+        if not self.line:
+            return self.message
+        place = f"{self.file}:{self.line}" if self.file else f"line {self.line}"
+        return f"{self.message} in {place}"
+
+
+class ChangeError(DyupsError):
+    """A change of the upstreams was not made; nothing has changed anywhere.  ``status`` is HTTP's."""
+
+    status = 500
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class CommandRefused(ChangeError):
+    """The command is wrong: mend it and call again."""
+
+    status = 400
+
+
+class UnknownUpstream(ChangeError):
+    """There is no upstream of that name."""
+
+    status = 404
+
+
+class LockHeld(ChangeError):
+    """Another change holds the lock and ``dyups_trylock`` is on: send the same command again later."""
+
+    status = 409
+
+    def __init__(self, reason: str = "wait and try again\n") -> None:
+        super().__init__(reason)
+
+
+class ChangeFailed(ChangeError):
+    """The command is good but could not be stored, or not everywhere."""
+
+    status = 500
+
+
+class JournalDamaged(DyupsError):
+    """A dump or journal does not check; ``offset`` is the byte at which the unreadable part begins."""
+
+    def __init__(self, reason: str, path: str, offset: int) -> None:
+        super().__init__(f"{reason} in {path} at byte {offset}")
+        self.reason = reason
+        self.path = path
+        self.offset = offset
+
+
+class RequestRefused(DyupsError):
+    """A client's request cannot be served: ``status`` is the answer, ``reason`` is for the error log."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"{status}: {reason}")
+        self.status = status
+        self.reason = reason
+
+
+class BadResponse(DyupsError):
+    """A server's answer is not HTTP/1.x as RFC 9112 has it; the client gets 502."""
