@@ -1,0 +1,81 @@
+"""One upstream as the data plane uses it: its peers, its balancer, its pool.
+
+A group is made whole from an :class:`~dyups.config.model.UpstreamSpec` and never edited: a change makes another group
+and swaps it in ``upstream.map``.  Requests under way keep the group they began with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from typing import Any
+
+from dyups.balancing.base import Balancer
+from dyups.balancing.round_robin import RoundRobin
+from dyups.config.model import ServerSpec, UpstreamSpec
+from dyups.interfaces import Address, Resolved, TcpAddress, UnixAddress
+from dyups.upstream.peer import Peer, Pool
+
+NOBODY: tuple[Peer, ...] = ()
+
+
+def addresses(server: ServerSpec, resolved: Resolved) -> tuple[Address, ...]:
+    """Where ``server`` listens: its socket, its literal address, or every address its name has.
+
+    A name that ``resolved`` does not have gives no address: such a server is asked nothing.
+    """
+    if server.path:
+        return (UnixAddress(server.path),)
+    hosts = resolved.get(server.host, ())
+    return tuple(TcpAddress(host, server.port) for host in hosts)
+
+
+class Group:
+    """An upstream, replaced whole.
+
+    ``spec`` is what was said; ``peers`` are the primaries and ``backups`` the servers marked ``backup``, in order of
+    definition, each name with all its addresses.
+    """
+
+    __slots__ = ("_backup_balancer", "_balancer", "backups", "key", "peers", "pool", "spec")
+
+    def __init__(self, spec: UpstreamSpec, resolved: Resolved, before: Group | None = None) -> None:
+        self.spec = spec
+        self.key = spec.name.lower().encode()
+        self.pool = Pool(spec.keepalive)
+        known = {} if before is None else {(p.address, p.spec): p for p in before.all_peers()}
+        primaries: list[Peer] = []
+        backups: list[Peer] = []
+        for server in spec.servers:
+            for address in addresses(server, resolved):
+                peer = known.pop((address, server), None)
+                if peer is None:
+                    peer = Peer(server, address, self.pool)
+                else:
+                    peer.join(self.pool)
+                (backups if server.backup else primaries).append(peer)
+        self.peers = tuple(primaries)
+        self.backups = tuple(backups) if backups else NOBODY
+        self._balancer: Balancer = RoundRobin(self.peers)
+        self._backup_balancer: Balancer | None = RoundRobin(self.backups) if backups else None
+        for peer in known.values():
+            peer.retire()
+
+    def __repr__(self) -> str:
+        return f"<Group {self.spec.name} {[*self.all_peers()]}>"
+
+    def all_peers(self) -> Iterator[Peer]:
+        """Primaries, then backups."""
+        yield from self.peers
+        yield from self.backups
+
+    def pick(self, exchange: Any, tried: Container[Any], now: float) -> Peer | None:
+        """A peer for the request that is none of ``tried``; a backup only where no primary may be asked."""
+        peer: Peer | None = self._balancer.pick(exchange, tried, now)
+        if peer is None and self._backup_balancer is not None:
+            peer = self._backup_balancer.pick(exchange, tried, now)
+        return peer
+
+    def retire(self) -> None:
+        """The upstream was deleted: nothing new is sent to its servers."""
+        for peer in self.all_peers():
+            peer.retire()

@@ -1,0 +1,149 @@
+"""One server address of an upstream with its live state: requests under way, failures, idle connections.
+
+What the configuration says stands in :class:`~dyups.config.model.ServerSpec`; this object lives as long as the same
+server stands in the upstream, whatever else of the upstream is replaced.  ``proxy`` counts on it, ``balancing`` reads
+it, ``upstream.group`` makes and retires it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from dyups.balancing.base import is_open
+from dyups.config.model import ServerSpec
+from dyups.interfaces import Address
+
+
+class IdleLink(Protocol):
+    """An idle connection to a server, as a peer keeps it."""
+
+    def discard(self) -> None:
+        """Close it; it is in no pool any more."""
+        ...
+
+
+class Pool:
+    """How many idle connections one upstream may keep, and has (``keepalive`` of the upstream)."""
+
+    __slots__ = ("idle", "limit")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.idle = 0
+
+
+class Peer:
+    """A server with its live state.  Counters are this worker's."""
+
+    __slots__ = (
+        "accessed",
+        "active",
+        "address",
+        "checked",
+        "down",
+        "effective_weight",
+        "fail_timeout",
+        "failed",
+        "fails",
+        "idle",
+        "max_conns",
+        "max_fails",
+        "name",
+        "pool",
+        "requests",
+        "retired",
+        "spec",
+        "weight",
+    )
+
+    def __init__(self, spec: ServerSpec, address: Address, pool: Pool) -> None:
+        self.spec = spec
+        self.address = address
+        self.name = str(address).encode()
+        """The address as ``$upstream_addr`` shows it."""
+        self.weight = spec.weight
+        self.effective_weight = spec.weight
+        self.max_conns = spec.max_conns
+        self.max_fails = spec.max_fails
+        self.fail_timeout = spec.fail_timeout
+        self.down = spec.down
+        self.active = 0
+        self.requests = 0
+        self.fails = 0
+        self.failed = 0
+        self.checked = 0.0
+        self.accessed = 0.0
+        self.pool = pool
+        self.idle: list[IdleLink] | None = None
+        """Idle connections, the last used at the end; None until the first (most peers of a big map)."""
+        self.retired = False
+
+    def __repr__(self) -> str:
+        return (
+            f"<Peer {self.name.decode()} active={self.active} fails={self.fails} idle={len(self.idle or ())}>"
+        )
+
+    def up(self, now: float) -> bool:
+        """May it be asked at ``now`` (seconds): not down, not full, not out by ``max_fails``."""
+        return is_open(self, now)
+
+    def note_failure(self, now: float) -> None:
+        """Count a failed attempt within the window of ``fail_timeout`` (``ngx_http_upstream_free_round_robin_peer``)."""
+        self.failed += 1
+        self.fails += 1
+        self.accessed = self.checked = now
+        if self.max_fails:
+            self.effective_weight = max(0, self.effective_weight - self.weight // self.max_fails)
+
+    def note_success(self) -> None:
+        """A good answer ends a run of failures, if it is newer than the last of them."""
+        if self.accessed < self.checked:
+            self.fails = 0
+
+    def take_idle(self) -> IdleLink | None:
+        """The idle connection that was used last, or None."""
+        if not self.idle:
+            return None
+        self.pool.idle -= 1
+        return self.idle.pop()
+
+    def keep_idle(self, link: IdleLink) -> bool:
+        """Keep ``link`` for the next request; False where it is not wanted (the caller closes it).
+
+        When the upstream has ``keepalive`` idle connections already, this peer's oldest makes room, as in nginx the
+        least recently used one does.
+        """
+        pool = self.pool
+        if self.retired or not pool.limit:
+            return False
+        if self.idle is None:
+            self.idle = []
+        if pool.idle >= pool.limit:
+            if not self.idle:
+                return False
+            self.idle.pop(0).discard()
+            pool.idle -= 1
+        self.idle.append(link)
+        pool.idle += 1
+        return True
+
+    def drop_idle(self, link: IdleLink) -> None:
+        """Forget an idle connection that its server, or its time limit, has closed."""
+        if self.idle and link in self.idle:
+            self.idle.remove(link)
+            self.pool.idle -= 1
+
+    def join(self, pool: Pool) -> None:
+        """Move into the group that replaces the present one, idle connections included."""
+        count = len(self.idle or ())
+        self.pool.idle -= count
+        pool.idle += count
+        self.pool = pool
+
+    def retire(self) -> None:
+        """The server is in no upstream any more: idle connections close, those in use close after their request."""
+        self.retired = True
+        idle, self.idle = self.idle, None
+        for link in idle or ():
+            self.pool.idle -= 1
+            link.discard()
