@@ -1,0 +1,248 @@
+"""A request head: from bytes to :class:`RequestHead`, with every refusal of RFC 9112 in one place.
+
+Framing that two readers could understand differently is never passed on: two ``Content-Length``, both
+``Content-Length`` and ``Transfer-Encoding``, folded lines, white space before the colon, bare CR, a coding that only
+looks like ``chunked`` — all of them end here, as :class:`~dyups.errors.RequestRefused` with the status it deserves.
+"""
+
+from __future__ import annotations
+
+import re
+
+from dyups.errors import RequestRefused
+from dyups.http1 import fields as f
+from dyups.http1.fields import BadField, BareLineFeed, Field, FieldReader, tokens
+from dyups.http1.target import BadTarget, split_absolute
+
+# RFC 9112 section 3; nginx takes any method of capital letters, '_' and '-'.
+_LINE = re.compile(rb"([A-Z_-]+) +([!-~\x80-\xff]+) +HTTP/([0-9]+)\.([0-9]+)").fullmatch
+_HOST = re.compile(
+    rb"(\[[0-9A-Fa-f:.]+\]|(?!.*\.\.)[A-Za-z0-9!$&'()*+,;=._~%\x80-\xff-]+?)\.?(?::[0-9]*)?"
+).fullmatch
+_DIGITS = re.compile(rb"[0-9]{1,19}").fullmatch
+
+#: Heads this side of the bound are split at once; a longer one was refused before it got here.
+READER = FieldReader(f.REQUEST_KINDS, strict_names=True)
+
+# What Connection may hold in nearly every request, with its meaning: (close, keep-alive).
+_CLOSE, _KEEP_ALIVE = b"close", b"keep-alive"
+
+
+class RequestHead:
+    """A request's head.  ``content_length`` is -1 where there is none; ``target`` starts with ``/``."""
+
+    __slots__ = (
+        "chunked",
+        "content_length",
+        "expects_continue",
+        "fields",
+        "host",
+        "keep_alive",
+        "length",
+        "line",
+        "method",
+        "minor",
+        "raw_host",
+        "target",
+        "upgrade",
+    )
+
+    def __init__(self) -> None:
+        self.line = b""
+        self.method = b""
+        self.target = b""
+        self.minor = 1
+        self.fields: list[Field] = []
+        """All fields that count, in order; those of INVALID or UNDERSCORED names only if the settings keep them."""
+        self.host = b""
+        """Lower case, without port and final dot (``$host``)."""
+        self.raw_host = b""
+        """``Host`` as received (``$http_host``), or the authority of an absolute-form target."""
+        self.content_length = -1
+        self.chunked = False
+        self.keep_alive = True
+        self.expects_continue = False
+        self.upgrade = b""
+        """The protocol asked for, where ``Connection`` has ``upgrade``."""
+        self.length = 0
+        """Bytes of the head with its empty line."""
+
+    def value(self, name: bytes) -> bytes:
+        """The value of the field called ``name`` (lower case), repeats joined by ``, ``; empty if absent."""
+        found = [field.value for field in self.fields if field.name == name]
+        return found[0] if len(found) == 1 else b", ".join(found)
+
+
+class Acceptance:
+    """What nginx lets a server choose: ``underscores_in_headers`` and ``ignore_invalid_headers``."""
+
+    __slots__ = ("drop_invalid", "drop_underscored")
+
+    def __init__(self, *, ignore_invalid_headers: bool = True, underscores_in_headers: bool = False) -> None:
+        self.drop_invalid = ignore_invalid_headers
+        self.drop_underscored = ignore_invalid_headers and not underscores_in_headers
+
+
+DEFAULT_ACCEPTANCE = Acceptance()
+
+
+def read_request(raw: bytes, acceptance: Acceptance = DEFAULT_ACCEPTANCE) -> RequestHead:
+    """The head in ``raw``, which ends before its empty line.  Raises :class:`RequestRefused`."""
+    try:
+        return _read(raw.split(b"\r\n"), acceptance)
+    except BareLineFeed:
+        lines = [line[:-1] if line.endswith(b"\r") else line for line in raw.split(b"\n")]
+    try:
+        return _read(lines, acceptance)
+    except BareLineFeed:  # pragma: no branch - no line holds LF after the split
+        raise RequestRefused(400, "malformed header") from None
+
+
+def _read(lines: list[bytes], acceptance: Acceptance) -> RequestHead:
+    head = RequestHead()
+    _read_line(lines[0], head)
+    known = READER.known.get
+    kept = head.fields
+    special = False
+    for line in lines[1:]:
+        field = known(line)
+        if field is None:
+            try:
+                field = READER.read(line)
+            except BadField as error:
+                raise RequestRefused(400, f"client sent invalid header line: {error}") from None
+        kind = field.kind
+        if kind:
+            if kind >= f.UNDERSCORED:
+                if acceptance.drop_invalid if kind == f.INVALID else acceptance.drop_underscored:
+                    continue
+            elif kind == f.HOST and not head.raw_host and field.value:
+                head.raw_host = field.value
+            else:
+                special = True
+        kept.append(field)
+    _settle_host(head)
+    if special:
+        _settle(head)
+    elif head.minor == 0:
+        head.keep_alive = False
+    return head
+
+
+def _read_line(line: bytes, head: RequestHead) -> None:
+    match = _LINE(line)
+    if match is None:
+        if b"\n" in line:
+            raise BareLineFeed
+        raise RequestRefused(400, "client sent invalid request line")
+    head.line = line
+    head.method, head.target, major, minor = match.groups()
+    if major != b"1":
+        if len(major) == 1 and major != b"0":
+            raise RequestRefused(505, "client sent invalid version")
+        raise RequestRefused(400, "client sent invalid version")
+    head.minor = 0 if minor == b"0" else 1
+
+
+def _settle_host(head: RequestHead) -> None:
+    """``Host`` and an absolute-form target to ``host``; RFC 9112 sections 3.2 and 3.2.2."""
+    value = head.raw_host
+    if head.target[0] != 47:  # '/'
+        try:
+            value, head.target = split_absolute(head.target)
+        except BadTarget as error:
+            raise RequestRefused(400, f"client sent {error}") from None
+    if not value:
+        if head.minor or any(field.kind == f.HOST for field in head.fields):
+            raise RequestRefused(400, "client sent no host")
+        return
+    host = _HOSTS.get(value)
+    head.host = _read_host(value) if host is None else host
+
+
+_HOSTS: dict[bytes, bytes] = {}
+_MOST_HOSTS = 4096
+
+
+def _read_host(value: bytes) -> bytes:
+    match = _HOST(value)
+    if match is None:
+        raise RequestRefused(400, "client sent invalid host header")
+    host = match[1].lower()
+    if len(_HOSTS) >= _MOST_HOSTS:
+        _HOSTS.clear()
+    _HOSTS[value] = host
+    return host
+
+
+def _settle(head: RequestHead) -> None:
+    """The fields that change how the message is read; called only where there is one of them."""
+    hosts = 0
+    codings: list[bytes] = []
+    connection: list[bytes] = []
+    upgrade = b""
+    for field in head.fields:
+        kind = field.kind
+        if not kind:
+            continue
+        if kind == f.CONNECTION:
+            connection += tokens(field.value)
+        elif kind == f.CONTENT_LENGTH:
+            _settle_length(head, field.value)
+        elif kind == f.TRANSFER_ENCODING:
+            codings.append(field.value)
+        elif kind == f.UPGRADE:
+            upgrade = field.value
+        elif kind == f.EXPECT:
+            head.expects_continue = head.minor == 1 and field.value.lower() == b"100-continue"
+        elif kind == f.HOST:
+            hosts += 1
+            if hosts > 1:
+                raise RequestRefused(400, "client sent duplicate host header")
+    if codings:
+        _settle_coding(head, codings)
+    _settle_connection(head, connection)
+    if upgrade and b"upgrade" in connection and head.minor:
+        head.upgrade = upgrade
+
+
+def _settle_length(head: RequestHead, value: bytes) -> None:
+    """RFC 9112 section 6.3: a length that is not plain digits, or a second one, is refused."""
+    if head.content_length >= 0:
+        raise RequestRefused(400, "client sent duplicate content-length")
+    if not _DIGITS(value):
+        raise RequestRefused(400, "client sent invalid content-length")
+    head.content_length = int(value)
+
+
+def _settle_coding(head: RequestHead, codings: list[bytes]) -> None:
+    """RFC 9112 sections 6.1 and 6.3; nginx knows ``chunked`` alone and answers 501 to other codings."""
+    if len(codings) > 1:
+        raise RequestRefused(400, "client sent duplicate transfer-encoding")
+    value = codings[0].lower()
+    if value == b"chunked":
+        if head.minor == 0:
+            raise RequestRefused(400, "client sent HTTP/1.0 request with transfer-encoding")
+        if head.content_length >= 0:
+            raise RequestRefused(400, "client sent content-length with transfer-encoding")
+        head.chunked = True
+        return
+    if any(b"chunked" in token and token != b"chunked" for token in tokens(value)) or not tokens(value):
+        raise RequestRefused(400, "client sent invalid transfer-encoding")
+    raise RequestRefused(501, "client sent unknown transfer-encoding")
+
+
+def _settle_connection(head: RequestHead, connection: list[bytes]) -> None:
+    if head.minor == 0:
+        head.keep_alive = _KEEP_ALIVE in connection
+    elif _CLOSE in connection:
+        head.keep_alive = False
+    named = [token for token in connection if token not in (_CLOSE, _KEEP_ALIVE, b"upgrade")]
+    if named:
+        # RFC 9110 section 7.6.1: what Connection names goes no further.  Framing and Host cannot be named away.
+        head.fields = [
+            Field(f.HOP, field.name, field.value, field.line)
+            if field.kind == f.PASS and field.name in named
+            else field
+            for field in head.fields
+        ]

@@ -1,0 +1,164 @@
+"""A response head as a server sent it: from bytes to :class:`ResponseHead`.
+
+What must not be passed on is told apart here; what is sent to the client is put together by ``proxy``.  An answer
+that RFC 9112 would let two readers frame differently is :class:`~dyups.errors.BadResponse` (502).
+"""
+
+from __future__ import annotations
+
+import re
+
+from dyups.errors import BadResponse
+from dyups.http1 import fields as f
+from dyups.http1.fields import BadField, BareLineFeed, Field, FieldReader, tokens
+
+_LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?").fullmatch
+_DIGITS = re.compile(rb"[0-9]{1,19}").fullmatch
+
+READER = FieldReader(f.RESPONSE_KINDS, strict_names=False)
+
+
+class StatusLine:
+    """A status line: ``sent_on`` is what the client gets."""
+
+    __slots__ = ("minor", "sent_on", "status")
+
+    def __init__(self, minor: int, status: int, sent_on: bytes) -> None:
+        self.minor = minor
+        self.status = status
+        self.sent_on = sent_on
+
+
+_LINES: dict[bytes, StatusLine] = {}
+_MOST_LINES = 256
+
+
+class ResponseHead:
+    """A response's head; ``content_length`` is -1 where there is none."""
+
+    __slots__ = (
+        "chunked",
+        "content_length",
+        "fields",
+        "keep_alive",
+        "lines",
+        "minor",
+        "status",
+        "status_line",
+        "upgrade",
+    )
+
+    def __init__(self, first: StatusLine) -> None:
+        self.status = first.status
+        self.status_line = first.sent_on
+        self.minor = first.minor
+        self.lines: list[bytes] = []
+        """The lines to pass on, ``Content-Length`` among them where it counts."""
+        self.fields: list[Field] = []
+        """The fields that are not passed on as they are, and all that a later look-up may want."""
+        self.content_length = -1
+        self.chunked = False
+        self.keep_alive = first.minor == 1
+        self.upgrade = b""
+
+    def value(self, name: bytes) -> bytes:
+        """The value of the field called ``name`` (lower case), repeats joined by ``, ``; empty if absent."""
+        return b", ".join([field.value for field in self.fields if field.name == name])
+
+
+def read_response(raw: bytes) -> ResponseHead:
+    """The head in ``raw``, which ends before its empty line.  Raises :class:`BadResponse`."""
+    try:
+        return _read(raw.split(b"\r\n"))
+    except BareLineFeed:
+        lines = [line[:-1] if line.endswith(b"\r") else line for line in raw.split(b"\n")]
+    try:
+        return _read(lines)
+    except BareLineFeed:
+        raise BadResponse("malformed header") from None
+
+
+def _read(lines: list[bytes]) -> ResponseHead:
+    first = _LINES.get(lines[0])
+    head = ResponseHead(_read_line(lines[0]) if first is None else first)
+    known = READER.known.get
+    keep = head.fields.append
+    send = head.lines.append
+    special = False
+    for line in lines[1:]:
+        field = known(line)
+        if field is None:
+            try:
+                field = READER.read(line)
+            except BadField as error:
+                raise BadResponse(f"upstream sent invalid header: {error}") from None
+        keep(field)
+        kind = field.kind
+        if not kind:
+            send(field.line)
+        elif kind != f.OWN and kind != f.HOP:
+            special = True
+    if special:
+        _settle(head)
+    return head
+
+
+def _read_line(line: bytes) -> StatusLine:
+    match = _LINE(line)
+    if match is None:
+        if b"\n" in line:
+            raise BareLineFeed
+        raise BadResponse("upstream sent no valid HTTP/1.0 header")
+    first = StatusLine(min(int(match[1]), 1), int(match[2]), b"HTTP/1.1 %b %b" % (match[2], match[3] or b""))
+    if len(_LINES) >= _MOST_LINES:
+        _LINES.clear()
+    _LINES[line] = first
+    return first
+
+
+def _settle(head: ResponseHead) -> None:
+    connection: list[bytes] = []
+    codings: list[bytes] = []
+    for field in head.fields:
+        kind = field.kind
+        if not kind:
+            continue
+        if kind == f.CONTENT_LENGTH:
+            _settle_length(head, field)
+        elif kind == f.CONNECTION:
+            connection += tokens(field.value)
+        elif kind == f.TRANSFER_ENCODING:
+            codings.append(field.value)
+        elif kind == f.UPGRADE:
+            head.upgrade = field.value
+    if codings:
+        _settle_coding(head, codings)
+    if connection:
+        _settle_connection(head, connection)
+
+
+def _settle_length(head: ResponseHead, field: Field) -> None:
+    if head.content_length >= 0:
+        raise BadResponse("upstream sent duplicate content-length")
+    if not _DIGITS(field.value):
+        raise BadResponse("upstream sent invalid content-length")
+    head.content_length = int(field.value)
+
+
+def _settle_coding(head: ResponseHead, codings: list[bytes]) -> None:
+    if len(codings) > 1 or codings[0].lower() != b"chunked":
+        raise BadResponse("upstream sent unknown transfer-encoding")
+    if head.content_length >= 0:
+        raise BadResponse("upstream sent content-length with transfer-encoding")
+    head.chunked = True
+
+
+def _settle_connection(head: ResponseHead, connection: list[bytes]) -> None:
+    if b"close" in connection:
+        head.keep_alive = False
+    elif b"keep-alive" in connection:
+        head.keep_alive = True
+    named = [t for t in connection if t not in (b"close", b"keep-alive", b"upgrade")]
+    if named:
+        # RFC 9110 section 7.6.1: what Connection names goes no further.
+        head.lines = [x.line for x in head.fields if x.kind == f.PASS and x.name not in named]

@@ -1,0 +1,20 @@
+"""The data plane: from an accepted connection to a forwarded request and back.
+
+    listener     one listening address: accepts, knows its servers
+    downstream   a client's connection: heads and bodies in, answers out, keep-alive
+    exchange     one request and what became of it; what variables read
+    route        which server, which location; compiled once from the settings
+    contents     what a location does: proxy_pass, return, echo, a web resource
+    attempt      forwarding one request: peers tried in turn, retries, the answer passed on
+    peerlink     a connection to a server
+    requesthead  the head that is sent to a server
+    answers      our own responses and error pages
+    variables    what ``$name`` reads
+    deadlines    time limits, swept
+    plane        what all connections of a process share
+    webresource  a Twisted web resource behind a location
+    resource     the reverse: this proxy as a Twisted web resource
+
+Here time is money: nothing in the path of a request without failures makes a Deferred, a closure, a timer or a log
+event.  The upstream map is read, never written; ``control`` is not known here.
+"""

@@ -1,0 +1,93 @@
+"""What forwarding needs of the client's side, whoever that is.
+
+``downstream.ClientConnection`` is a connection of our own; ``resource.ResourceClient`` is a request within anybody's
+``twisted.web`` site.  Both let the same ``attempt.Forwarding`` drive them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from dyups.proxy.exchange import Exchange
+from dyups.proxy.plane import DataPlane
+
+
+class BodySink(Protocol):
+    """Who takes the request's body."""
+
+    def take_body(self, data: bytes, ended: bool) -> None:
+        """The next piece of the body (maybe empty); ``ended`` with the last one."""
+        ...
+
+    def client_paused(self) -> None:
+        """The client takes no more of the answer for now."""
+        ...
+
+    def client_resumed(self) -> None:
+        """The client takes more of the answer."""
+        ...
+
+    def client_gone(self) -> None:
+        """The client is gone; nothing sent to it will arrive."""
+        ...
+
+
+class ClientSide(Protocol):
+    """The client of one exchange at a time."""
+
+    plane: DataPlane
+    exchange: Exchange
+    write: Callable[[bytes], None]
+    """Send bytes: a head, a piece of body, or both in one."""
+    write_blocked: bool
+    """The client takes no more for now."""
+
+    def answer_tail(self) -> bytes:
+        """Decides whether the connection stays open after this answer; gives the ``Connection`` line and the end of
+        the head, each with its line end."""
+        ...
+
+    def close_after(self) -> None:
+        """The connection has to close after this answer."""
+        ...
+
+    def pause_body(self) -> None:
+        """Take no more of the request's body for now."""
+        ...
+
+    def resume_body(self) -> None:
+        """Take the request's body again."""
+        ...
+
+    def refuse(self, status: int) -> None:
+        """Answer with an error page; nothing of an answer has been sent yet."""
+        ...
+
+    def answered(self) -> None:
+        """The answer is complete."""
+        ...
+
+    def cut(self) -> None:
+        """The answer cannot be completed: let the client see that by the connection's end."""
+        ...
+
+    def begin_tunnel(self, first: bytes) -> None:
+        """101 was sent: from now on bytes go both ways as they come; ``first`` came with the server's head."""
+        ...
+
+    def end_tunnel(self) -> None:
+        """The server's side of the tunnel is closed."""
+        ...
+
+    def client_address(self) -> tuple[bytes, int]:
+        """The client's address and port; for a unix socket ``unix:`` and 0."""
+        ...
+
+    def local_address(self) -> tuple[bytes, int]:
+        """The address and port the client came to."""
+        ...
+
+    def connection_numbers(self) -> tuple[int, int]:
+        """The connection's number and how many requests it has had, this one included."""
+        ...

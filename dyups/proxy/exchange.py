@@ -1,0 +1,85 @@
+"""One request and what became of it: what contents act on and variables read.
+
+A connection owns one Exchange and renews it for every request.  Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+import re
+from time import monotonic
+from typing import TYPE_CHECKING, NamedTuple
+
+from dyups.http1.request import RequestHead
+
+if TYPE_CHECKING:
+    from dyups.proxy.client import ClientSide
+    from dyups.proxy.route import Route, ServerRoutes
+
+
+class AttemptRecord(NamedTuple):
+    """One server that was asked; times in seconds since the attempt began, -1 where it never came to that."""
+
+    address: bytes
+    status: int
+    connect_time: float
+    header_time: float
+    response_time: float
+
+
+class Exchange:
+    """A request under way."""
+
+    __slots__ = (
+        "args",
+        "attempts",
+        "body_sent",
+        "captures",
+        "client",
+        "head",
+        "head_sent",
+        "proxy_host",
+        "proxy_port",
+        "received",
+        "request_id",
+        "route",
+        "server",
+        "started",
+        "status",
+        "uri",
+        "user",
+    )
+
+    client: ClientSide
+    server: ServerRoutes
+    route: Route
+
+    def __init__(self, client: ClientSide) -> None:
+        self.client = client
+        self.user: dict[str, bytes] = {}
+        """Values of ``set`` and of named captures."""
+        self.attempts: list[AttemptRecord] = []
+        self.renew(RequestHead())
+
+    def renew(self, head: RequestHead) -> None:
+        """Forget the last request, begin with this one."""
+        self.head = head
+        self.uri = b""
+        """The normalised, decoded path (``$uri``)."""
+        self.args = b""
+        """What follows ``?``, as received."""
+        self.captures: re.Match[bytes] | None = None
+        """The last regular expression that matched, for ``$1`` to ``$9``."""
+        if self.user:
+            self.user = {}
+        if self.attempts:
+            self.attempts = []
+        self.status = 0
+        self.body_sent = 0
+        """Bytes of the body sent to the client (``$body_bytes_sent``)."""
+        self.head_sent = 0
+        self.received = 0
+        """Bytes of the request's body so far."""
+        self.proxy_host = b""
+        self.proxy_port = b""
+        self.request_id = b""
+        self.started = monotonic()

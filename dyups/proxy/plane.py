@@ -1,0 +1,122 @@
+"""What all connections of a process share: the map, the clock, the way out, counters, our name and the date.
+
+Made once by the wiring floor; held by every connection.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Protocol
+
+from twisted.internet.interfaces import IConnector, IProtocolFactory
+from twisted.logger import Logger, LogLevel
+
+from dyups._version import VERSION
+from dyups.interfaces import Address
+from dyups.proxy.deadlines import Deadlines
+from dyups.upstream.map import UpstreamMap
+
+_log = Logger(namespace="dyups.proxy")
+
+#: nginx's level names to Twisted's; the event carries nginx's own name for the error log.
+LEVELS = {
+    "debug": LogLevel.debug,
+    "info": LogLevel.info,
+    "notice": LogLevel.info,
+    "warn": LogLevel.warn,
+    "error": LogLevel.error,
+    "crit": LogLevel.critical,
+    "alert": LogLevel.critical,
+    "emerg": LogLevel.critical,
+}
+
+
+class Dial(Protocol):
+    """Opens a connection: ``net`` has the one that uses the reactor, tests have one in memory."""
+
+    def __call__(self, address: Address, factory: IProtocolFactory, timeout: float) -> IConnector:
+        """Begin to connect; the factory hears of the outcome.  ``timeout`` in seconds."""
+        ...
+
+
+class Counters:
+    """This worker's totals, as nginx's ``stub_status`` names them; plain integers, added up when somebody asks."""
+
+    __slots__ = ("accepted", "active", "requests", "waiting")
+
+    def __init__(self) -> None:
+        self.accepted = 0
+        self.active = 0
+        self.requests = 0
+        self.waiting = 0
+
+
+class DataPlane:
+    """The shared things of one process."""
+
+    __slots__ = (
+        "_date",
+        "_heads",
+        "_second",
+        "_wall",
+        "counters",
+        "deadlines",
+        "dial",
+        "draining",
+        "times_wanted",
+        "upstreams",
+        "version",
+    )
+
+    def __init__(
+        self,
+        upstreams: UpstreamMap,
+        deadlines: Deadlines,
+        dial: Dial,
+        *,
+        times_wanted: bool = False,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.upstreams = upstreams
+        self.deadlines = deadlines
+        self.dial = dial
+        self.counters = Counters()
+        self.draining = False
+        """The process is to end: connections close after the answer under way."""
+        self.times_wanted = times_wanted
+        """Some text of the configuration reads ``$upstream_*_time``."""
+        self.version = VERSION
+        self._wall = wall
+        self._heads: dict[tuple[bytes, bool], bytes] = {}
+        self._second = -1
+        self.tick()
+
+    def tick(self) -> None:
+        """Once a second or oftener: a new second has a new ``Date``."""
+        second = int(self._wall())
+        if second != self._second:
+            self._second = second
+            self._date = formatdate(second, usegmt=True).encode()
+            self._heads = {}
+
+    def head_start(self, status_line: bytes, tokens: bool) -> bytes:
+        """``status_line`` with ``Server`` and ``Date``, ended; ``tokens`` is ``server_tokens``."""
+        key = (status_line, tokens)
+        start = self._heads.get(key)
+        if start is None:
+            name = b"dyups/" + self.version.encode() if tokens else b"dyups"
+            start = b"%b\r\nServer: %b\r\nDate: %b\r\n" % (status_line, name, self._date)
+            if len(self._heads) < 1024:
+                self._heads[key] = start
+        return start
+
+    def server_name(self, tokens: bool) -> bytes:
+        """What stands below the rule of an error page."""
+        return b"dyups/" + self.version.encode() if tokens else b"dyups"
+
+
+def complain(level: str, text: str) -> None:
+    """Write ``text`` to the error log at nginx's ``level``."""
+    _log.emit(LEVELS[level], "{text}", text=text, nginx_level=level)
