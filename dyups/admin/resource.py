@@ -1,0 +1,197 @@
+"""The REST interface of ``dyups_interface`` as a Twisted web resource, on Klein.
+
+Owns which request is which call, and nothing more: changes go to ``control.change``, texts come from
+``admin.status``, the form of every answer from ``admin.answers``.  The data plane mounts the resource with the
+location's prefix stripped, has read the whole body, and has refused one that is too big.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from klein import Klein
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.iweb import IRequest
+from twisted.web.resource import IResource, Resource
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+
+from dyups.admin import answers, status
+from dyups.admin.answers import Answer
+from dyups.config.upstreams import check_name
+from dyups.control.change import REFUSED, UNKNOWN, ChangePath
+from dyups.errors import ChangeError, CommandRefused, ConfigError, UnknownUpstream
+from dyups.interfaces import Clock
+from dyups.upstream.group import Group
+from dyups.upstream.map import UpstreamMap
+
+METHODS = (b"GET", b"HEAD", b"POST", b"DELETE")
+
+_log = Logger()
+
+
+def dyups_interface(upstreams: UpstreamMap, changes: ChangePath, clock: Clock) -> IResource:
+    """The interface to these upstreams; ``clock`` is the one by which the data plane judges its servers."""
+    return _Door(Interface(upstreams, changes, clock).app.resource())
+
+
+class Interface:
+    """The calls of the interface.  The state is the map, which is only read here, and the way of a change."""
+
+    app = Klein()
+    # A path with an empty part is another path, not one to be redirected to.
+    app.url_map.merge_slashes = False
+
+    def __init__(self, upstreams: UpstreamMap, changes: ChangePath, clock: Clock) -> None:
+        self._upstreams = upstreams
+        self._changes = changes
+        self._clock = clock
+
+    @app.route("/list", methods=["GET"])
+    def list(self, request: IRequest) -> bytes:
+        """The names."""
+        if not len(self._upstreams):
+            return _read(request, Answer(204))
+        if _wants_json(request):
+            return _read(request, answers.as_json(status.list_facts(self._upstreams)))
+        return _read(request, Answer(200, status.list_text(self._upstreams)))
+
+    @app.route("/detail", methods=["GET"])
+    def detail(self, request: IRequest) -> bytes:
+        """Every upstream with its servers."""
+        if not len(self._upstreams):
+            return _read(request, Answer(204))
+        if _wants_json(request):
+            facts = status.detail_facts(self._upstreams, self._clock.seconds())
+            return _read(request, answers.as_json(facts))
+        return _read(request, Answer(200, status.detail_text(self._upstreams, _verbose(request))))
+
+    @app.route("/upstream/<name>", methods=["GET"])
+    def show(self, request: IRequest, name: str) -> bytes:
+        """One upstream."""
+        group = self._group(name)
+        if _wants_json(request):
+            return _read(request, answers.as_json(status.upstream_facts(group, self._clock.seconds())))
+        return _read(request, Answer(200, status.upstream_text(group, _verbose(request))))
+
+    @app.route("/upstream/<name>", methods=["POST"])
+    async def update(self, request: IRequest, name: str) -> bytes:
+        """Create or replace an upstream.  A client that leaves while it waits is not waited for (Klein cancels)."""
+        await self._changes.update(name, _body(request))
+        return answers.send(request, Answer(200, answers.SUCCESS))
+
+    @app.route("/upstream/<name>", methods=["DELETE"])
+    async def delete(self, request: IRequest, name: str) -> bytes:
+        """Take an upstream away."""
+        await self._changes.delete(name)
+        return answers.send(request, Answer(200, answers.SUCCESS))
+
+    @app.handle_errors(ChangeError)
+    def refused(self, request: IRequest, failure: Failure) -> bytes:
+        """The change was not made, or what was asked for is not there."""
+        return _fail(request, answers.of_error(_change_error(failure)))
+
+    @app.handle_errors(NotFound, MethodNotAllowed)
+    def nowhere(self, request: IRequest, failure: Failure) -> bytes:
+        """No call of the interface."""
+        return _fail(request, answers.nowhere(request.method.decode(), _path(request)))
+
+    @app.handle_errors(Exception)
+    def broken(self, request: IRequest, failure: Failure) -> bytes:
+        """Our own mistake: the log has it whole, the client hears that it was not its own."""
+        _log.failure("{method} {path} failed", failure, method=request.method, path=request.path)
+        return _fail(request, Answer(500, "internal error"))
+
+    def _group(self, name: str) -> Group:
+        try:
+            check_name(name)
+        except ConfigError as error:
+            raise CommandRefused(str(error)) from error
+        group = self._upstreams.find(name)
+        if group is None:
+            raise UnknownUpstream(UNKNOWN)
+        return group
+
+
+class _Door(Resource):
+    """In front of Klein: what its router cannot be told, or stumbles over.
+
+    Methods that nothing here has; parts of a path that are no text, or hold a slash (``%2F``); words in another case;
+    one slash at the end, which the C module does not see either; and the ``Host`` field, which the router reads
+    and which is the data plane's business.
+    """
+
+    isLeaf = True
+
+    def __init__(self, inner: Resource) -> None:
+        Resource.__init__(self)
+        self._inner = inner
+
+    def render(self, request: IRequest) -> Any:
+        """Answer, or let Klein answer."""
+        answer = self._refusal(request)
+        if answer is not None:
+            return _fail(request, answer)
+        request.requestHeaders.setRawHeaders("Host", ["localhost"])
+        return self._inner.render(request)
+
+    def _refusal(self, request: IRequest) -> Answer | None:
+        """The answer to what Klein is better not shown; else the path is made ready for it."""
+        parts = request.postpath
+        if parts and not parts[-1]:
+            parts.pop()
+        if parts:
+            parts[0] = parts[0].lower()
+        if request.method not in METHODS:
+            path = [part.decode("latin-1") for part in parts]
+            return Answer(405, answers.NO_INTERFACE, fields=(("Allow", answers.allowed(path)),))
+        if not all(map(_is_name, parts)):
+            return Answer(400, "path is not UTF-8, or holds an encoded slash")
+        return None
+
+
+def _change_error(failure: Failure) -> ChangeError:
+    assert isinstance(failure.value, ChangeError)
+    return failure.value
+
+
+def _is_name(part: bytes) -> bool:
+    try:
+        return "/" not in part.decode()
+    except UnicodeDecodeError:
+        return False
+
+
+def _path(request: IRequest) -> list[str]:
+    return [part.decode() for part in request.postpath]
+
+
+def _body(request: IRequest) -> str:
+    """The body as text.  Raises :class:`CommandRefused`."""
+    data: bytes = request.content.read()
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise CommandRefused(f"{REFUSED}text is not UTF-8 in line {line}") from error
+
+
+def _wants_json(request: IRequest) -> bool:
+    return answers.wants_json(request.getHeader("Accept"))
+
+
+def _verbose(request: IRequest) -> bool:
+    return bool(request.args.get(b"verbose", [b"0"])[-1] not in (b"0", b""))
+
+
+def _read(request: IRequest, answer: Answer) -> bytes:
+    """Send what was asked for; the form depends on ``Accept``."""
+    return answers.send(request, answer._replace(fields=(*answer.fields, ("Vary", "Accept"))))
+
+
+def _fail(request: IRequest, answer: Answer) -> bytes:
+    """Send why not, in the form that the client prefers where it only reads."""
+    if request.method in METHODS[:2] and _wants_json(request):
+        facts = answers.as_json({"error": answer.text}, answer.status)
+        return _read(request, facts._replace(fields=answer.fields))
+    return answers.send(request, answer)

@@ -1,0 +1,107 @@
+"""The upstreams as the interface shows them: text as the seed has it, and facts for JSON.
+
+Reads the map and changes nothing.  How a server or a command is written is ``config.upstreams``'; status codes and
+fields are ``admin.answers``'.  ``admin.resource`` calls in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from dyups.config.model import ServerSpec, UpstreamSpec
+from dyups.config.upstreams import print_server, print_server_verbose
+from dyups.upstream.group import Group
+from dyups.upstream.map import UpstreamMap
+from dyups.upstream.peer import Peer
+
+
+def list_text(upstreams: UpstreamMap) -> str:
+    """``/list``: one name a line."""
+    return "".join(f"{spec.name}\n" for spec in upstreams.specs())
+
+
+def detail_text(upstreams: UpstreamMap, verbose: bool) -> str:
+    """``/detail``: of each upstream its name, its servers, an empty line."""
+    return "".join(f"{spec.name}\n{_servers(spec, verbose)}\n" for spec in upstreams.specs())
+
+
+def upstream_text(group: Group, verbose: bool) -> str:
+    """``/upstream/NAME``: the servers, then the other commands."""
+    commands = "".join(f"{command}\n" for command in group.spec.commands)
+    return _servers(group.spec, verbose) + commands
+
+
+def _servers(spec: UpstreamSpec, verbose: bool) -> str:
+    line: Callable[[ServerSpec], str] = print_server_verbose if verbose else print_server
+    return "".join(f"{line(server)}\n" for server in spec.servers)
+
+
+def list_facts(upstreams: UpstreamMap) -> dict[str, Any]:
+    """The facts of ``/list``."""
+    return {"upstreams": [spec.name for spec in upstreams.specs()]}
+
+
+def detail_facts(upstreams: UpstreamMap, now: float) -> dict[str, Any]:
+    """The facts of ``/detail``: every upstream, and the number of the last change."""
+    facts = [upstream_facts(group, now) for group in upstreams.groups()]
+    return {"sequence": upstreams.sequence, "upstreams": facts}
+
+
+def upstream_facts(group: Group, now: float) -> dict[str, Any]:
+    """The facts of one upstream; ``now`` is the data plane's clock, in seconds.  Times are in seconds."""
+    spec = group.spec
+    return {
+        "name": spec.name,
+        "balancing": {"method": spec.balancing.method, "args": [*spec.balancing.args]},
+        "keepalive": spec.keepalive,
+        "keepalive_timeout": spec.keepalive_timeout,
+        "keepalive_requests": spec.keepalive_requests,
+        "keepalive_time": spec.keepalive_time,
+        "commands": [*spec.commands],
+        "servers": [
+            _server_facts(server, peers, now)
+            for server, peers in zip(spec.servers, _peers_of(group), strict=True)
+        ],
+    }
+
+
+def _server_facts(server: ServerSpec, peers: Sequence[Peer], now: float) -> dict[str, Any]:
+    return {
+        "server": server.address,
+        "weight": server.weight,
+        "max_conns": server.max_conns,
+        "max_fails": server.max_fails,
+        "fail_timeout": server.fail_timeout,
+        "backup": server.backup,
+        "down": server.down,
+        "peers": [_peer_facts(peer, now) for peer in peers],
+    }
+
+
+def _peer_facts(peer: Peer, now: float) -> dict[str, Any]:
+    return {
+        "address": str(peer.address),
+        "up": peer.up(now),
+        "active": peer.active,
+        "requests": peer.requests,
+        "fails": peer.fails,
+        "idle": len(peer.idle or ()),
+    }
+
+
+def _peers_of(group: Group) -> Iterator[list[Peer]]:
+    """The peers of each server in order of definition.
+
+    A name has as many peers as addresses; servers that are written alike share theirs evenly.
+    """
+    found: dict[ServerSpec, list[Peer]] = {}
+    for peer in (*group.peers, *group.backups):
+        found.setdefault(peer.spec, []).append(peer)
+    left = {server: group.spec.servers.count(server) for server in group.spec.servers}
+    for server in group.spec.servers:
+        peers = found.get(server, [])
+        share = len(peers) // left[server]
+        left[server] -= 1
+        yield peers[:share]
+        del peers[:share]

@@ -1,0 +1,160 @@
+"""The upstreams at start: configuration, then dump, then journal.
+
+Reads and changes nothing, so that a test of the configuration may call it too.  ``workers`` calls :func:`restore`
+and puts the result into the map; the journal's commands are decoded by what it hands in.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from dyups.config.model import Http, UpstreamSpec
+from dyups.config.upstreams import parse_commands
+from dyups.errors import ConfigError, JournalDamaged
+from dyups.persist import journal
+from dyups.persist.dumpfile import Dump, Origin, read_dump
+from dyups.persist.files import Files
+
+
+class Command(Protocol):
+    """One change from the journal: ``control.command`` has them."""
+
+    @property
+    def name(self) -> str:
+        """The upstream's name."""
+        ...
+
+
+Decode = Callable[[bytes], Command]
+"""Bytes of a journal record to a command; one with a ``body`` is an update.  Raises ValueError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a start begins with."""
+
+    upstreams: tuple[UpstreamSpec, ...]
+    """Every upstream, in order of definition: a replaced one in its place, new ones last."""
+    configured: tuple[UpstreamSpec, ...]
+    """Those of the configuration outside the dump file: what a dump need not repeat."""
+    sequence: int
+    """The number of the last change that is in ``upstreams``."""
+    replayed: int
+    """How many changes came from the journal: a new dump is due where there are any."""
+    dump: Dump | None
+    """The dump file as it was read; None without one."""
+    warnings: tuple[str, ...]
+
+
+def restore(http: Http, decode: Decode, files: Files | None = None) -> Restored:
+    """Put together what is to be served.
+
+    Raises :class:`ConfigError` with file and line for a dump that nginx would not include.  A journal that does not
+    check is a warning: what was readable counts.
+    """
+    return _Restoring(http, decode, files or Files()).restored()
+
+
+@dataclass(slots=True)
+class _Restoring:
+    """The steps of one :func:`restore`."""
+
+    http: Http
+    decode: Decode
+    files: Files
+    found: dict[str, UpstreamSpec] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    sequence: int = 0
+    replayed: int = 0
+
+    def restored(self) -> Restored:
+        path = self.http.dyups.dyups_upstream_conf
+        configured = tuple(_outside(self.http.upstreams, path))
+        dump = read_dump(self.files, path) if path else None
+        if dump is None:
+            self._add(configured)
+        else:
+            self._take_dump(dump, configured)
+        if path and self.http.dyups.dyups_dump:
+            self._replay(path + journal.SUFFIX)
+        upstreams = tuple(self.found.values())
+        return Restored(
+            upstreams, configured, self.sequence, self.replayed, dump, warnings=tuple(self.warnings)
+        )
+
+    def _add(self, specs: Iterable[UpstreamSpec]) -> None:
+        for spec in specs:
+            self.found[spec.name.lower()] = spec
+
+    def _take_dump(self, dump: Dump, configured: tuple[UpstreamSpec, ...]) -> None:
+        """Configuration with the dump on top; the dump also knows the order, where dyups wrote it."""
+        self.sequence = dump.sequence
+        present = {spec.name.lower(): spec for spec in configured}
+        if dump.origin is Origin.FOREIGN:
+            self._add(spec for spec in self.http.upstreams if spec.name.lower() not in dump.deleted)
+        else:
+            self._in_order(dump, present)
+        self._add(spec for key, spec in present.items() if key not in self.found and key not in dump.deleted)
+        self._add(dump.specs)
+        if dump.origin is Origin.EDITED:
+            path = self.http.dyups.dyups_upstream_conf
+            self.warnings.append(f"{path} was edited since dyups wrote it; the edit is honoured")
+
+    def _in_order(self, dump: Dump, present: dict[str, UpstreamSpec]) -> None:
+        for entry in dump.entries:
+            spec = present.get(entry.lower()) if isinstance(entry, str) else entry
+            if spec is not None:
+                self._add((spec,))
+
+    def _replay(self, path: str) -> None:
+        """The journal's changes that are newer than the dump."""
+        try:
+            found = journal.read(self.files, path)
+        except OSError as error:
+            raise ConfigError(f'open() "{path}" failed ({error.errno}: {error.strerror})') from error
+        for damage in found.damages:
+            self._warn_of_damage(damage.reason, path, damage.offset)
+        for record in found.records:
+            if record.sequence > self.sequence:
+                self.sequence = record.sequence
+                self._redo(record, path)
+
+    def _redo(self, record: journal.Record, path: str) -> None:
+        try:
+            command = self.decode(record.payload)
+            spec = _updated(command)
+        except (ValueError, ConfigError) as error:
+            self._warn_of_damage(f"a command does not read: {error}", path, record.start)
+            return
+        self.replayed += 1
+        if spec is not None:
+            self.found[spec.name.lower()] = spec
+        else:
+            self.found.pop(command.name.lower(), None)
+
+    def _warn_of_damage(self, reason: str, path: str, offset: int) -> None:
+        self.warnings.append(f"{JournalDamaged(reason, path, offset)}; what was readable is kept")
+
+
+def _updated(command: Command) -> UpstreamSpec | None:
+    """What an update says; None for a delete."""
+    body: str | None = getattr(command, "body", None)
+    return None if body is None else parse_commands(command.name, body)
+
+
+def _outside(upstreams: Iterable[UpstreamSpec], path: str) -> Iterable[UpstreamSpec]:
+    """Those that do not stand in the dump file, however the configuration came to it."""
+    if not path:
+        yield from upstreams
+        return
+    dump = os.path.realpath(path)
+    same: dict[str, bool] = {}
+    for spec in upstreams:
+        file = spec.place.file
+        if file not in same:
+            same[file] = bool(file) and os.path.realpath(file) == dump
+        if not same[file]:
+            yield spec

@@ -1,0 +1,153 @@
+"""Journal and dump together: where acknowledged changes survive.
+
+``control.change`` appends to it and says when the map has changed; ``workers`` opens and closes it.  A change goes to
+the journal before it is applied.  A moment after changes settle the whole map is dumped, and then the journal forgets
+what the dump has.  A crash between these steps loses nothing: records up to the dump's sequence number are ignored.
+
+All disk work runs through the injected runner, the reactor never waits for it; the map is read on the reactor thread,
+as an unchangeable snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from twisted.internet.defer import Deferred, DeferredLock, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from dyups.config.model import DyupsSettings, UpstreamSpec
+from dyups.persist.dumpfile import print_dump, write_dump
+from dyups.persist.files import Files, Runner
+from dyups.persist.journal import SUFFIX, Journal
+from dyups.persist.reload import Restored
+
+QUIET = 1.0
+"""Seconds without a change after which the dump is written."""
+LATEST = 10.0
+"""Seconds after the first change after which it is written even so, and before a failed one is tried again."""
+
+Snapshot = Callable[[], tuple[int, Sequence[UpstreamSpec]]]
+"""The map's sequence number with its upstreams, in order."""
+
+_log = Logger()
+
+
+class NoStore:
+    """No dump file, or one that is left to a third party (``dyups_dump off``): nothing is written."""
+
+    def append(self, sequence: int, payload: bytes) -> Deferred[None]:
+        """There is nothing to wait for."""
+        return succeed(None)
+
+    def applied(self) -> None:
+        """There is nothing to do."""
+
+    def close(self) -> Deferred[None]:
+        """There is nothing to wait for."""
+        return succeed(None)
+
+
+class Store:
+    """A dump file and its journal.
+
+    ``configured`` are the upstreams of the configuration outside the dump file, ``snapshot`` reads the map.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        configured: Sequence[UpstreamSpec],
+        snapshot: Snapshot,
+        clock: IReactorTime,
+        runner: Runner,
+        files: Files,
+    ) -> None:
+        self._path = path
+        self._configured = configured
+        self._snapshot = snapshot
+        self._clock = clock
+        self._runner = runner
+        self._files = files
+        self._journal = Journal(path + SUFFIX, files)
+        self._journal_lock = DeferredLock()
+        self._dump_lock = DeferredLock()
+        self._dirty = False
+        self._first = 0.0
+        self._timer: IDelayedCall | None = None
+
+    def append(self, sequence: int, payload: bytes) -> Deferred[None]:
+        """Fires when the command is on disk for good; fails with OSError where it is not, and will not be."""
+        return self._journal_lock.run(self._runner, lambda: self._journal.append(sequence, payload))
+
+    def applied(self) -> None:
+        """The map has changed: a dump is due in a moment."""
+        now = self._clock.seconds()
+        if not self._dirty:
+            self._dirty, self._first = True, now
+        self._wake_in(max(0.0, min(QUIET, self._first + LATEST - now)))
+
+    def close(self) -> Deferred[None]:
+        """Write what is not dumped yet and close; fires when that is done.  What fails is in the journal still."""
+        return Deferred.fromCoroutine(self._close())
+
+    async def _close(self) -> None:
+        self._sleep()
+        await self._dump_lock.run(self._dump)
+        self._sleep()
+        await self._journal_lock.run(self._runner, self._journal.close)
+
+    def _wake_in(self, seconds: float) -> None:
+        self._sleep()
+        self._timer = self._clock.callLater(seconds, self._wake)
+
+    def _sleep(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    def _wake(self) -> None:
+        self._timer = None
+        self._dump_lock.run(self._dump)
+
+    def _dump(self) -> Deferred[None]:
+        """Dump the map if it has changed; one at a time."""
+        if not self._dirty:
+            return succeed(None)
+        self._dirty = False
+        sequence, specs = self._snapshot()
+        written = self._runner(lambda: self._write(specs, sequence))
+        written.addCallback(lambda _: self._forget(sequence))
+        return written.addErrback(self._failed)
+
+    def _write(self, specs: Sequence[UpstreamSpec], sequence: int) -> None:
+        write_dump(self._files, self._path, print_dump(specs, self._configured, sequence))
+
+    def _forget(self, sequence: int) -> Deferred[None]:
+        """Once the dump is in place, the journal need not hold what is in it."""
+        return self._journal_lock.run(self._runner, lambda: self._journal.drop(sequence))
+
+    def _failed(self, failure: object) -> None:
+        """Nothing is lost, the journal has every change; try again later."""
+        _log.error("{path} could not be written: {failure}", path=self._path, failure=failure)
+        if not self._dirty:
+            self._dirty, self._first = True, self._clock.seconds()
+        self._wake_in(LATEST)
+
+
+def open_store(
+    settings: DyupsSettings,
+    restored: Restored,
+    snapshot: Snapshot,
+    clock: IReactorTime,
+    runner: Runner,
+    files: Files | None = None,
+) -> Store | NoStore:
+    """The store that the settings ask for; changes that came from the journal make a new dump due."""
+    if not settings.dyups_upstream_conf or not settings.dyups_dump:
+        return NoStore()
+    path = settings.dyups_upstream_conf
+    store = Store(path, restored.configured, snapshot, clock, runner, files or Files())
+    if restored.replayed:
+        store.applied()
+    return store
