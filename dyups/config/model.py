@@ -129,6 +129,9 @@ class Echo:
     """``echo TEXT …;``: the texts of one command joined by a space, each command ended by a newline."""
 
     lines: tuple[Template, ...]
+    """Without their newlines, which whoever answers adds."""
+    last_newline: bool = True
+    """False where the last command was ``echo -n``: no newline behind the last line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,101 @@
+"""The ``http`` block: its servers, upstreams and the settings around them.
+
+Owns what belongs to no single location: names, listens and duplicate upstreams.  Called by ``build``; the locations
+are ``build_location``'s.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+
+from dyups.config.build_location import Inside, check_duplicates
+from dyups.config.directives.entry import Context
+from dyups.config.listening import ListenSpec, ListenTable, parse_listen
+from dyups.config.merge import Values, read_block
+from dyups.config.model import (
+    DyupsSettings,
+    Http,
+    LocationSettings,
+    Place,
+    Server,
+    ServerName,
+    ServerSettings,
+    UpstreamSpec,
+)
+from dyups.config.names import NO_NAME, parse_server_name
+from dyups.config.parser import Directive
+from dyups.config.scope import Scope
+from dyups.config.upstreams import upstream_of
+from dyups.errors import ConfigError
+from dyups.interfaces import TcpAddress
+
+
+def build_http(directive: Directive, scope: Scope, outer: Values) -> Http:
+    """The settings of a checked ``http`` directive; raises ConfigError with a place."""
+    values, structure = read_block(directive.block or (), Context.HTTP, scope, outer)
+    own = outer.of(DyupsSettings) | values.of(DyupsSettings)
+    dyups = DyupsSettings(**own)
+    table = ListenTable()
+    for item in structure:
+        if item.name == "server":
+            server, listens = build_server(item, scope, values)
+            for spec in listens:
+                table.add(spec, server)
+    blocks = [item for item in structure if item.name == "upstream"]
+    return Http(table.listens(), build_upstreams(blocks, dyups.dyups_upstream_conf), dyups)
+
+
+def build_upstreams(blocks: Iterable[Directive], dump: str) -> tuple[UpstreamSpec, ...]:
+    """The upstreams in order.  One of the dump may have the name of a configured one: ``persist`` settles that.
+
+    Raises ConfigError where a name repeats otherwise; names are compared without case.
+    """
+    found: list[UpstreamSpec] = []
+    seen: set[tuple[str, bool]] = set()
+    dump_files: dict[str, bool] = {}
+    for block in blocks:
+        spec = upstream_of(block)
+        dumped = dump_files.setdefault(block.file, _same_file(block.file, dump))
+        if (spec.name.lower(), dumped) in seen:
+            raise block.error(f'duplicate upstream "{spec.name}"')
+        seen.add((spec.name.lower(), dumped))
+        found.append(replace(spec, place=Place(dump, block.line)) if dumped else spec)
+    return tuple(found)
+
+
+def _same_file(path: str, dump: str) -> bool:
+    return bool(dump) and os.path.realpath(path) == os.path.realpath(dump)
+
+
+def build_server(directive: Directive, scope: Scope, outer: Values) -> tuple[Server, list[ListenSpec]]:
+    """One checked ``server`` directive, and where it listens; raises ConfigError with a place."""
+    values, structure = read_block(directive.block or (), Context.SERVER, scope, outer)
+    inside = Inside(scope, values)
+    listens: list[ListenSpec] = []
+    names: list[ServerName] = []
+    for item in structure:
+        if item.name == "listen":
+            listens.append(parse_listen(item))
+        elif item.name == "server_name":
+            names += _names(item)
+        else:
+            inside.add(item)
+    check_duplicates(inside.locations)
+    server = Server(
+        tuple(names) or (NO_NAME,),
+        values.make(ServerSettings),
+        values.make(LocationSettings),
+        tuple(inside.locations),
+        tuple(inside.steps),
+        Place(directive.file, directive.line),
+    )
+    return server, listens or [ListenSpec(TcpAddress("0.0.0.0", scope.default_port), directive)]
+
+
+def _names(directive: Directive) -> list[ServerName]:
+    try:
+        return [name for text in directive.args for name in parse_server_name(text)]
+    except ConfigError as error:
+        raise directive.error(error.message) from None

@@ -1,0 +1,210 @@
+"""``location`` blocks, and what stands in them and in ``server``: steps of the rewrite phase and the content.
+
+Owns nginx's rules for modifiers, nesting, ``proxy_pass``, ``return``, ``set`` and ``echo``.  Called by
+``build_http``; choosing a location for a request is the data plane's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from dyups.config.build_proxy import parse_proxy_pass
+from dyups.config.directives.entry import Context
+from dyups.config.merge import Values, read_block
+from dyups.config.model import (
+    Content,
+    Echo,
+    Location,
+    LocationKind,
+    LocationSettings,
+    Place,
+    ResourceContent,
+    ReturnStep,
+    SetStep,
+    Step,
+    Template,
+)
+from dyups.config.parser import Directive
+from dyups.config.regex import compile_regex
+from dyups.config.scope import Scope
+from dyups.config.values import parse_number
+from dyups.config.variables import concatenate, constant, is_changeable
+from dyups.errors import ConfigError
+
+#: Modifiers that may be glued to the path, longest first.
+_GLUED = (LocationKind.EXACT, LocationKind.PREFIX_FIRST, LocationKind.REGEX_CASELESS, LocationKind.REGEX)
+_REGEXES = (LocationKind.REGEX, LocationKind.REGEX_CASELESS)
+
+
+@dataclass(slots=True)
+class Inside:
+    """What the structural directives of a ``server`` or ``location`` make."""
+
+    scope: Scope
+    values: Values
+    kind: LocationKind | None = None
+    """The kind of the location, None in a ``server``."""
+    steps: list[Step] = field(default_factory=list)
+    locations: list[Location] = field(default_factory=list)
+    content: Content | None = None
+    content_by: str = ""
+    echoes: list[tuple[Template, bool]] = field(default_factory=list)
+    internal: bool = False
+
+    def add(self, directive: Directive, pattern: str = "") -> None:
+        """Take in one structural directive, already checked; ``pattern`` is the surrounding location's."""
+        if directive.name == "location":
+            self.locations.append(build_location(directive, self, pattern))
+            return
+        try:
+            _HANDLERS[directive.name](self, directive)
+        except ConfigError as error:
+            raise error if error.line else directive.error(error.message) from None
+
+    def hold(self, content: Content, name: str) -> None:
+        """Make ``content`` what is answered; a location has one."""
+        if self.content_by == name:
+            raise ConfigError(f'"{name}" directive is duplicate')
+        if self.content_by:
+            raise ConfigError(f'"{name}" directive conflicts with "{self.content_by}"')
+        self.content, self.content_by = content, name
+
+
+def build_location(directive: Directive, around: Inside, outer_pattern: str = "") -> Location:
+    """The location of a checked ``location`` directive inside ``around``; raises ConfigError with its place."""
+    kind, pattern = parse_modifier(directive)
+    if around.kind is not None:
+        _check_nesting(directive, kind, pattern, around.kind, outer_pattern)
+    try:
+        regex = compile_regex(pattern, caseless=kind is _REGEXES[1]) if kind in _REGEXES else None
+    except ConfigError as error:
+        raise directive.error(error.message) from None
+    values, structure = read_block(directive.block or (), Context.LOCATION, around.scope, around.values)
+    inside = Inside(around.scope, values, kind)
+    for item in structure:
+        inside.add(item, pattern)
+    check_duplicates(inside.locations)
+    return Location(
+        kind,
+        pattern,
+        values.make(LocationSettings),
+        tuple(inside.steps),
+        inside.content,
+        tuple(inside.locations),
+        regex,
+        inside.internal,
+        Place(directive.file, directive.line),
+    )
+
+
+def parse_modifier(directive: Directive) -> tuple[LocationKind, str]:
+    """Kind and pattern of a ``location``: ``= /x``, ``=/x``, ``~\\.php``, ``@name`` …; raises ConfigError."""
+    if len(directive.args) == 2:
+        modifier, pattern = directive.args
+        for kind in _GLUED:
+            if kind.value == modifier:
+                return kind, pattern
+        raise directive.error(f'invalid location modifier "{modifier}"')
+    text = directive.args[0]
+    for kind in _GLUED:
+        if text.startswith(kind.value):
+            return kind, text[len(kind.value) :]
+    return (LocationKind.NAMED if text.startswith("@") else LocationKind.PREFIX), text
+
+
+def _check_nesting(
+    directive: Directive, kind: LocationKind, pattern: str, outer_kind: LocationKind, outer: str
+) -> None:
+    if outer_kind is LocationKind.EXACT:
+        raise directive.error(f'location "{pattern}" cannot be inside the exact location "{outer}"')
+    if outer_kind is LocationKind.NAMED:
+        raise directive.error(f'location "{pattern}" cannot be inside the named location "{outer}"')
+    if kind is LocationKind.NAMED:
+        raise directive.error(f'named location "{pattern}" can be on the server level only')
+    if kind not in _REGEXES and not pattern.startswith(outer):
+        raise directive.error(f'location "{pattern}" is outside location "{outer}"')
+
+
+def check_duplicates(locations: list[Location]) -> None:
+    """Raise ConfigError where two locations side by side are the same; regular expressions may repeat."""
+    seen: set[tuple[LocationKind, str]] = set()
+    for location in locations:
+        kind = LocationKind.PREFIX if location.kind is LocationKind.PREFIX_FIRST else location.kind
+        if kind in _REGEXES:
+            continue
+        if (kind, location.pattern) in seen:
+            raise ConfigError(f'duplicate location "{location.pattern}"', *location.place)
+        seen.add((kind, location.pattern))
+
+
+# -- steps and contents ------------------------------------------------------------------------------------------
+
+
+def _set(inside: Inside, directive: Directive) -> None:
+    variable, value = directive.args
+    name = variable[1:].lower()
+    if not variable.startswith("$") or not name:
+        raise ConfigError(f'invalid variable name "{variable}"')
+    if not is_changeable(name, inside.scope.variables):
+        raise ConfigError(f'the duplicate "{name}" variable')
+    inside.steps.append(SetStep(name, inside.scope.template(value)))
+
+
+def _return(inside: Inside, directive: Directive) -> None:
+    first = directive.args[0]
+    if len(directive.args) == 1 and first.startswith(("http://", "https://", "$scheme")):
+        inside.steps.append(ReturnStep(302, inside.scope.template(first)))
+        return
+    try:
+        code = parse_number(first)
+    except ConfigError:
+        code = 1000
+    if code > 999:
+        raise ConfigError(f'invalid return code "{first}"')
+    text = inside.scope.template(directive.args[1]) if len(directive.args) == 2 else None
+    inside.steps.append(ReturnStep(code, text))
+
+
+def _echo(inside: Inside, directive: Directive) -> None:
+    open_ended = directive.args[:1] == ("-n",)
+    words = [inside.scope.template(word) for word in directive.args[open_ended:]]
+    spaced = [item for word in words for item in (constant(" "), word)][1:]
+    if not inside.echoes:
+        inside.hold(Echo(()), "echo")
+    inside.echoes.append((concatenate(spaced) if spaced else constant(""), open_ended))
+    inside.content = _join_echoes(inside.echoes)
+
+
+def _join_echoes(echoes: list[tuple[Template, bool]]) -> Echo:
+    """A text without its newline and the next one are one line."""
+    lines: list[list[Template]] = [[]]
+    for text, open_ended in echoes:
+        lines[-1].append(text)
+        if not open_ended:
+            lines.append([])
+    open_end = bool(lines[-1])
+    return Echo(tuple(concatenate(line) for line in lines if line), last_newline=not open_end)
+
+
+def _proxy_pass(inside: Inside, directive: Directive) -> None:
+    path_replaced = inside.kind not in (*_REGEXES, LocationKind.NAMED)
+    inside.hold(parse_proxy_pass(directive, inside.scope, path_replaced=path_replaced), "proxy_pass")
+
+
+def _resource(inside: Inside, directive: Directive) -> None:
+    inside.hold(ResourceContent(directive.name), directive.name)
+
+
+def _internal(inside: Inside, directive: Directive) -> None:
+    inside.internal = True
+
+
+_HANDLERS: dict[str, Callable[[Inside, Directive], None]] = {
+    "dyups_interface": _resource,
+    "echo": _echo,
+    "internal": _internal,
+    "proxy_pass": _proxy_pass,
+    "return": _return,
+    "set": _set,
+}

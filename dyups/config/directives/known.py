@@ -1,0 +1,153 @@
+"""Directives of nginx, Tengine and their common modules that are known, would change what happens, and are not
+supported: each is an error at the start, never ignored.  A directive that gains support moves to its family.
+"""
+
+from __future__ import annotations
+
+from dyups.config.directives.entry import Entry, refused
+
+_FAMILIES: dict[str, str] = {
+    "Process": """
+        google_perftools_profiles load_module mail rtmp ssl_engine ssl_object_cache_inheritable
+        stream worker_shutdown_timeout
+    """,
+    "Choosing a location": """
+        absolute_redirect auth_delay break client_body_in_file_only disable_symlinks early_hints
+        error_page http2_body_preread_size http2_chunk_size http2_idle_timeout
+        http2_max_concurrent_pushes http2_max_concurrent_streams http2_max_field_size
+        http2_max_header_size http2_max_requests http2_push http2_push_preload
+        http2_recv_buffer_size http2_recv_timeout http3 http3_hq http3_max_concurrent_streams
+        http3_stream_buffer_size if keepalive_disable keepalive_min_timeout keepalive_time
+        limit_except limit_rate limit_rate_after max_headers max_ranges msie_padding msie_refresh
+        port_in_redirect post_action quic_active_connection_id_limit quic_gso quic_host_key
+        quic_retry read_ahead recursive_error_pages resolver resolver_timeout rewrite rewrite_log
+        satisfy send_lowat server_name_in_redirect subrequest_output_buffer_size try_files
+        uninitialized_variable_warn
+    """,
+    "Variables": """
+        geo geoip_city geoip_country geoip_org geoip_proxy geoip_proxy_recursive js_access
+        js_body_filter js_content js_fetch_buffer_size js_fetch_ciphers
+        js_fetch_max_response_buffer_size js_fetch_protocols js_fetch_timeout
+        js_fetch_trusted_certificate js_fetch_verify js_fetch_verify_depth js_filter
+        js_header_filter js_import js_include js_path js_periodic js_preload_object js_preread
+        js_set js_shared_dict_zone js_var map map_hash_bucket_size map_hash_max_size perl
+        perl_modules perl_require perl_set real_ip_header real_ip_recursive set_real_ip_from
+        split_clients userid userid_domain userid_expires userid_flags userid_mark userid_name
+        userid_p3p userid_path userid_service
+    """,
+    "Static files": """
+        add_after_body add_before_body add_header add_header_inherit add_trailer add_trailer_inherit
+        addition_types aio_write alias ancient_browser ancient_browser_value autoindex_exact_size
+        autoindex_format autoindex_localtime brotli brotli_buffers brotli_comp_level
+        brotli_min_length brotli_static brotli_types brotli_window charset charset_map charset_types
+        concat concat_delimiter concat_ignore_file_error concat_max_files concat_types concat_unique
+        create_full_put_path dav_access dav_methods directio_alignment empty_gif expires flv footer
+        footer_types gunzip gunzip_buffers gzip_buffers gzip_comp_level gzip_disable gzip_hash
+        gzip_http_version gzip_min_length gzip_no_buffer gzip_proxied gzip_static gzip_types
+        gzip_vary gzip_window image_filter image_filter_buffer image_filter_interlace
+        image_filter_jpeg_quality image_filter_sharpen image_filter_transparency
+        image_filter_webp_quality index min_delete_depth modern_browser modern_browser_value mp4
+        mp4_buffer_size mp4_limit_rate mp4_limit_rate_after mp4_max_buffer_size mp4_start_key_frame
+        override_charset postpone_gzipping random_index root slice source_charset ssi
+        ssi_ignore_recycled_buffers ssi_last_modified ssi_min_file_chunk ssi_silent_errors ssi_types
+        ssi_value_length sub_filter sub_filter_buffer_size sub_filter_last_modified sub_filter_once
+        sub_filter_types trim trim_css trim_js trim_types xml_entities xslt_last_modified xslt_param
+        xslt_string_param xslt_stylesheet xslt_types
+    """,
+    "Access": """
+        allow auth_basic auth_basic_user_file auth_jwt auth_jwt_claim_set auth_jwt_header_set
+        auth_jwt_key_file auth_jwt_key_request auth_jwt_leeway auth_jwt_type auth_request
+        auth_request_set deny limit_conn limit_conn_dry_run limit_conn_log_level limit_conn_status
+        limit_conn_zone limit_req limit_req_dry_run limit_req_log_level limit_req_status
+        limit_req_whitelist limit_req_zone limit_zone referer_hash_bucket_size referer_hash_max_size
+        secure_link secure_link_md5 secure_link_secret sysguard sysguard_cpu sysguard_free
+        sysguard_interval sysguard_load sysguard_log_level sysguard_mem sysguard_mode sysguard_rt
+        sysguard_swap user_agent valid_referers
+    """,
+    "Logs and status": """
+        api health_check match mirror mirror_request_body ntlm open_log_file_cache queue req_status
+        req_status_bypass req_status_lazy req_status_show req_status_show_field req_status_zone
+        server_admin server_tag state status_zone stub_status
+    """,
+    "TLS": """
+        proxy_ssl proxy_ssl_alpn proxy_ssl_certificate proxy_ssl_certificate_cache
+        proxy_ssl_certificate_key proxy_ssl_ciphers proxy_ssl_conf_command proxy_ssl_crl
+        proxy_ssl_key_log proxy_ssl_name proxy_ssl_password_file proxy_ssl_protocols
+        proxy_ssl_server_name proxy_ssl_session_reuse proxy_ssl_trusted_certificate proxy_ssl_verify
+        proxy_ssl_verify_depth ssl ssl_alpn ssl_async ssl_buffer_size ssl_certificate
+        ssl_certificate_cache ssl_certificate_compression ssl_certificate_key ssl_ciphers
+        ssl_client_certificate ssl_conf_command ssl_crl ssl_dhparam ssl_early_data ssl_ecdh_curve
+        ssl_ech_file ssl_handshake_timeout ssl_key_log ssl_ocsp ssl_ocsp_cache ssl_ocsp_responder
+        ssl_password_file ssl_prefer_server_ciphers ssl_preread ssl_protocols ssl_reject_handshake
+        ssl_session_cache ssl_session_ticket_key ssl_session_tickets ssl_session_timeout
+        ssl_stapling ssl_stapling_file ssl_stapling_responder ssl_stapling_verify
+        ssl_trusted_certificate ssl_verify_client ssl_verify_depth
+    """,
+    "Proxy": """
+        proxy_allow_upstream proxy_bind proxy_cache_background_update proxy_cache_bypass
+        proxy_cache_convert_head proxy_cache_key proxy_cache_lock proxy_cache_lock_age
+        proxy_cache_lock_timeout proxy_cache_max_range_offset proxy_cache_methods
+        proxy_cache_min_uses proxy_cache_path proxy_cache_purge proxy_cache_revalidate
+        proxy_cache_use_stale proxy_cache_valid proxy_connect proxy_connect_address
+        proxy_connect_allow proxy_connect_bind proxy_connect_data_timeout proxy_connect_response
+        proxy_cookie_domain proxy_cookie_flags proxy_cookie_path proxy_force_ranges
+        proxy_hide_header proxy_http2_max_concurrent_streams proxy_ignore_headers proxy_limit_rate
+        proxy_method proxy_no_cache proxy_pass_header proxy_pass_trailers proxy_send_lowat
+        proxy_set_body proxy_store proxy_store_access tunnel_pass
+    """,
+    "Upstreams": """
+        bind_conn check check_fastcgi_param check_http_expect_alive check_http_send
+        check_keepalive_requests check_shm_size check_status dyn_resolve dynamic_resolve jdomain
+        session_sticky_header session_sticky_hide_cookie sticky_cookie_insert upstream_conf vnswrr
+    """,
+    "Other protocols": """
+        fastcgi_catch_stderr fastcgi_index fastcgi_keep_conn fastcgi_param fastcgi_pass
+        fastcgi_split_path_info grpc_bind grpc_buffer_size grpc_connect_timeout grpc_hide_header
+        grpc_ignore_headers grpc_intercept_errors grpc_next_upstream grpc_next_upstream_timeout
+        grpc_next_upstream_tries grpc_pass grpc_pass_header grpc_read_timeout grpc_send_timeout
+        grpc_set_header grpc_socket_keepalive memcached_bind memcached_buffer_size
+        memcached_connect_timeout memcached_gzip_flag memcached_next_upstream
+        memcached_next_upstream_timeout memcached_next_upstream_tries memcached_pass
+        memcached_read_timeout memcached_send_timeout memcached_socket_keepalive scgi_param
+        scgi_pass uwsgi_modifier1 uwsgi_modifier2 uwsgi_param uwsgi_pass
+    """,
+    "Lua and echo": """
+        access_by_lua access_by_lua_block access_by_lua_file balancer_by_lua_block
+        balancer_by_lua_file body_filter_by_lua body_filter_by_lua_block body_filter_by_lua_file
+        content_by_lua content_by_lua_block content_by_lua_file echo_after_body echo_before_body
+        echo_blocking_sleep echo_duplicate echo_end echo_exec echo_flush echo_foreach_split
+        echo_location echo_location_async echo_read_request_body echo_request_body echo_reset_timer
+        echo_sleep echo_status echo_subrequest echo_subrequest_async exit_worker_by_lua_block
+        header_filter_by_lua header_filter_by_lua_block header_filter_by_lua_file init_by_lua
+        init_by_lua_block init_by_lua_file init_worker_by_lua init_worker_by_lua_block
+        init_worker_by_lua_file log_by_lua log_by_lua_block log_by_lua_file lua_capture_error_log
+        lua_check_client_abort lua_code_cache lua_load_resty_core lua_need_request_body
+        lua_package_cpath lua_package_path lua_shared_dict lua_socket_buffer_size
+        lua_socket_connect_timeout lua_socket_keepalive_timeout lua_socket_log_errors
+        lua_socket_pool_size lua_socket_read_timeout lua_socket_send_timeout
+        lua_ssl_trusted_certificate lua_ssl_verify_depth
+        lua_transform_underscores_in_response_headers lua_use_default_type more_clear_headers
+        more_clear_input_headers more_set_headers more_set_input_headers rewrite_by_lua
+        rewrite_by_lua_block rewrite_by_lua_file rewrite_by_lua_no_postpone
+        server_rewrite_by_lua_block set_by_lua set_by_lua_block set_by_lua_file
+        ssl_certificate_by_lua_block ssl_client_hello_by_lua_block ssl_session_fetch_by_lua_block
+        ssl_session_store_by_lua_block
+    """,
+}
+
+#: What the three gateways have in common, behind their prefixes.
+_GATEWAYS = ("fastcgi", "uwsgi", "scgi")
+_GATEWAY = """
+    bind buffer_size buffering buffers busy_buffers_size cache cache_background_update cache_bypass
+    cache_key cache_lock cache_lock_age cache_lock_timeout cache_max_range_offset cache_methods
+    cache_min_uses cache_path cache_purge cache_revalidate cache_use_stale cache_valid connect_timeout
+    force_ranges hide_header ignore_client_abort ignore_headers intercept_errors limit_rate
+    max_temp_file_size next_upstream next_upstream_timeout next_upstream_tries no_cache pass_header
+    pass_request_body pass_request_headers read_timeout request_buffering send_lowat send_timeout
+    socket_keepalive store store_access temp_file_write_size temp_path
+"""
+
+ENTRIES: tuple[Entry, ...] = (
+    *(refused(name, family) for family, names in _FAMILIES.items() for name in names.split()),
+    *(refused(f"{gateway}_{name}", "Other protocols") for gateway in _GATEWAYS for name in _GATEWAY.split()),
+)

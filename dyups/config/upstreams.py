@@ -1,0 +1,230 @@
+"""The commands of an ``upstream`` block, from text and to text.
+
+Owns the parameters of ``server`` and the printed forms of an upstream: what ``/detail`` shows, what may be POSTed
+back, and what the dump holds.  ``parse(print(x)) == x`` always.  Called by ``build`` for configurations, by
+``control`` and ``admin`` for POST bodies, by ``persist`` for the dump.
+
+A body is data: it can say nothing but these commands, and whatever it says, the only error is ConfigError.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from dyups.config.directives import check, read
+from dyups.config.directives.entry import Context
+from dyups.config.lexer import quote, statements
+from dyups.config.model import BalancingSpec, Place, ServerSpec, UpstreamSpec
+from dyups.config.parser import Directive, parse_text
+from dyups.config.scope import Scope
+from dyups.config.values import format_time, parse_number, parse_seconds, parse_server_address
+from dyups.errors import ConfigError
+
+MAX_NAME = 255
+_BAD_NAME = re.compile(r"[\x00-\x20\x7f-\xa0\ud800-\udfff/;{}\"'\\$\s]")
+_NO_SCOPE = Scope()
+_ROUND_ROBIN = BalancingSpec()
+
+#: Balancing commands that are served, by name, with the reader of their arguments: the seam for other methods.
+METHODS: dict[str, Any] = {}
+
+
+def check_name(name: str) -> None:
+    """Nothing if ``name`` may be an upstream's (the rule of the admin interface); raises ConfigError otherwise."""
+    if not name or len(name.encode("utf-8", "surrogatepass")) > MAX_NAME or _BAD_NAME.search(name):
+        raise ConfigError(f"invalid upstream name {name[:MAX_NAME]!r}")
+
+
+# -- from text ---------------------------------------------------------------------------------------------------
+
+
+def parse_commands(name: str, body: str) -> UpstreamSpec:
+    """The upstream ``name`` with the commands of ``body``, the body of a POST.
+
+    Raises ConfigError, with a line and an empty file, for a bad name and for everything but commands that may
+    stand in an ``upstream`` block.
+    """
+    check_name(name)
+    commands: list[Directive] = []
+    for words, end, line, end_line in statements(body):
+        if end == "}":
+            raise ConfigError('unexpected "}"', "", end_line)
+        block = () if end == "{" else None
+        directive = Directive(words[0], words[1:], "", line, block)
+        check(directive, Context.UPSTREAM)
+        commands.append(directive)
+    lines = body.count("\n") + (not body.endswith("\n"))
+    return build_upstream(name, commands, Place("", lines))
+
+
+def parse_upstreams(text: str, file: str) -> list[UpstreamSpec]:
+    """The upstreams of a dump, in order: a text of ``upstream`` blocks and comments.
+
+    Raises ConfigError for anything else.
+    """
+    return [upstream_of(directive) for directive in parse_text(text, file)]
+
+
+def upstream_of(directive: Directive) -> UpstreamSpec:
+    """The upstream that an ``upstream NAME { … }`` block says; raises ConfigError where it is wrong."""
+    if directive.name != "upstream":
+        raise directive.error(f'only "upstream" is allowed here, not "{directive.name}"')
+    check(directive, Context.HTTP)
+    try:
+        check_name(directive.args[0])
+    except ConfigError as error:
+        raise directive.error(error.message) from None
+    return build_upstream(directive.args[0], directive.block or (), Place(directive.file, directive.line))
+
+
+def build_upstream(name: str, commands: Iterable[Directive], place: Place) -> UpstreamSpec:
+    """The upstream of the commands; raises ConfigError for bad ones, and at ``place`` where no server is among
+    them."""
+    draft = _Draft()
+    for directive in commands:
+        draft.add(directive)
+    if not draft.servers:
+        raise ConfigError("no servers are inside upstream", place.file, place.line)
+    return UpstreamSpec(
+        name,
+        tuple(draft.servers),
+        balancing=draft.balancing,
+        commands=tuple(draft.commands),
+        place=place,
+        **draft.fields,
+    )
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An upstream while its commands are read."""
+
+    servers: list[ServerSpec] = field(default_factory=list)
+    balancing: BalancingSpec = _ROUND_ROBIN
+    commands: list[str] = field(default_factory=list)
+    fields: dict[str, Any] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+
+    def add(self, directive: Directive) -> None:
+        if directive.name == "server":
+            self.servers.append(_server_of(directive))
+            return
+        if directive.name in METHODS:
+            self._balance(directive)
+            return
+        entry = check(directive, Context.UPSTREAM)
+        if directive.name in self.seen:
+            raise directive.error(f'"{directive.name}" directive is duplicate')
+        self.seen.add(directive.name)
+        value = read(entry, directive, _NO_SCOPE)
+        if entry.generic:
+            self.fields[entry.attribute] = value
+        self.commands.append(_canonical(directive))
+
+    def _balance(self, directive: Directive) -> None:
+        if self.balancing is not _ROUND_ROBIN:
+            raise directive.error("load balancing method redefined")
+        self.balancing = METHODS[directive.name](directive)
+        self.commands.append(_canonical(directive))
+
+
+def _server_of(directive: Directive) -> ServerSpec:
+    if directive.block is not None or not directive.args:
+        check(directive, Context.UPSTREAM)
+    address, *parameters = directive.args
+    try:
+        host, port, path = parse_server_address(address)
+        if not parameters:
+            return ServerSpec(address, host, port, path)
+        return ServerSpec(address, host, port, path, **_parameters(parameters))
+    except ConfigError as error:
+        raise directive.error(error.message) from None
+
+
+def _parameters(parameters: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for parameter in parameters:
+        name, equals, text = parameter.partition("=")
+        reader = _PARAMETERS.get(name + equals)
+        if reader is None:
+            raise ConfigError(f'invalid parameter "{parameter}"')
+        try:
+            found[name] = reader(text)
+        except ConfigError:
+            raise ConfigError(f'invalid parameter "{parameter}"') from None
+    return found
+
+
+def _weight(text: str) -> int:
+    weight = parse_number(text)
+    if not weight:
+        raise ConfigError("invalid number")
+    return weight
+
+
+def _present(text: str) -> bool:
+    return True
+
+
+_PARAMETERS: dict[str, Any] = {
+    "weight=": _weight,
+    "max_conns=": parse_number,
+    "max_fails=": parse_number,
+    "fail_timeout=": parse_seconds,
+    "backup": _present,
+    "down": _present,
+}
+
+
+# -- to text -----------------------------------------------------------------------------------------------------
+
+
+def print_server(spec: ServerSpec) -> str:
+    """``server 127.0.0.1:8088 weight=3 backup``: only parameters that differ from their defaults, no ``;``."""
+    words = ["server", quote(spec.address)]
+    if spec.weight != 1:
+        words.append(f"weight={spec.weight}")
+    if spec.max_conns:
+        words.append(f"max_conns={spec.max_conns}")
+    if spec.max_fails != 1:
+        words.append(f"max_fails={spec.max_fails}")
+    if spec.fail_timeout != 10.0:
+        words.append(f"fail_timeout={format_time(spec.fail_timeout)}")
+    words += ["backup"] * spec.backup + ["down"] * spec.down
+    return " ".join(words)
+
+
+def print_server_verbose(spec: ServerSpec) -> str:
+    """Every parameter, as newer versions of the C module print them in ``/detail``."""
+    seconds = (
+        format_time(spec.fail_timeout).removesuffix("s")
+        if spec.fail_timeout.is_integer()
+        else spec.fail_timeout
+    )
+    return (
+        f"server {quote(spec.address)} weight={spec.weight} max_conns={spec.max_conns} max_fails={spec.max_fails} "
+        f"fail_timeout={seconds} backup={spec.backup:d} down={spec.down:d}"
+    )
+
+
+def print_commands(spec: UpstreamSpec) -> str:
+    """The commands, one a line, as they may be POSTed back to make the same upstream."""
+    return "".join(line + "\n" for line in _lines(spec))
+
+
+def print_upstream(spec: UpstreamSpec) -> str:
+    """The ``upstream NAME { … }`` block, as the dump holds it."""
+    lines = "".join(f"    {line}\n" for line in _lines(spec))
+    return f"upstream {quote(spec.name)} {{\n{lines}}}\n"
+
+
+def _lines(spec: UpstreamSpec) -> list[str]:
+    """Other commands stand before the servers, as nginx asks of balancing methods."""
+    return [*spec.commands, *(print_server(server) + ";" for server in spec.servers)]
+
+
+def _canonical(directive: Directive) -> str:
+    return " ".join([directive.name, *map(quote, directive.args)]) + ";"
