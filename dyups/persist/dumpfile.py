@@ -111,10 +111,21 @@ def parse_dump(data: bytes, path: str, stamp: Stamp) -> Dump:
     text = _decoded(data, path)
     remarks, deleted = _remarks(text)
     placed: list[tuple[int, UpstreamSpec | str]] = [*remarks]
-    placed.extend((spec.place.line, spec) for spec in parse_upstreams(text, path))
+    placed.extend((spec.place.line, spec) for spec in _unrepeated(parse_upstreams(text, path)))
     placed.sort(key=lambda item: item[0])
     sequence, origin = _head(data)
     return Dump(sequence, origin, tuple(entry for _, entry in placed), deleted, stamp)
+
+
+def _unrepeated(specs: Iterable[UpstreamSpec]) -> Iterable[UpstreamSpec]:
+    """``specs``, unless a name comes twice; nginx refuses that too."""
+    seen: set[str] = set()
+    for spec in specs:
+        key = spec.name.lower()
+        if key in seen:
+            raise ConfigError(f'duplicate upstream "{spec.name}"', spec.place.file, spec.place.line)
+        seen.add(key)
+        yield spec
 
 
 def _decoded(data: bytes, path: str) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from twisted.internet.defer import Deferred, DeferredLock, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from dyups.config.model import DyupsSettings, UpstreamSpec
 from dyups.persist.dumpfile import print_dump, write_dump
@@ -127,9 +128,12 @@ class Store:
         """Once the dump is in place, the journal need not hold what is in it."""
         return self._journal_lock.run(self._runner, lambda: self._journal.drop(sequence))
 
-    def _failed(self, failure: object) -> None:
+    def _failed(self, failure: Failure) -> None:
         """Nothing is lost, the journal has every change; try again later."""
-        _log.error("{path} could not be written: {failure}", path=self._path, failure=failure)
+        if isinstance(failure.value, OSError):
+            _log.error("{path} could not be written: {error}", path=self._path, error=str(failure.value))
+        else:
+            _log.failure("{path} could not be written", failure, path=self._path)
         if not self._dirty:
             self._dirty, self._first = True, self._clock.seconds()
         self._wake_in(LATEST)

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from dyups.config.model import UpstreamSpec
 from dyups.errors import ConfigError
@@ -96,5 +97,5 @@ def _differences(before: Dump | None, now: Dump) -> tuple[list[UpstreamSpec], li
     return changed, [spec.name for key, spec in old.items() if key not in new]
 
 
-def _report(failure: object) -> None:
-    _log.error("the dump file is not watched any more: {failure}", failure=failure)
+def _report(failure: Failure) -> None:
+    _log.failure("the dump file is not watched any more", failure)
