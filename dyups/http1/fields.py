@@ -158,3 +158,10 @@ class FieldReader:
 def tokens(value: bytes) -> list[bytes]:
     """The members of a comma-separated list, lower case (RFC 9110 section 5.6.1: empty ones do not count)."""
     return [token for part in value.lower().split(b",") if (token := part.strip(b" \t"))]
+
+
+def clean(value: bytes) -> bytes:
+    """A rendered value as it may stand in a header line: a decoded CR or LF must not begin another one."""
+    if b"\n" in value or b"\r" in value or b"\x00" in value:
+        return value.translate(None, b"\r\n\x00")
+    return value

@@ -19,6 +19,8 @@ _LINE = re.compile(rb"([A-Z_-]+) +([!-~\x80-\xff]+) +HTTP/([0-9]+)\.([0-9]+)").f
 _HOST = re.compile(
     rb"(\[[0-9A-Fa-f:.]+\]|(?!.*\.\.)[A-Za-z0-9!$&'()*+,;=._~%\x80-\xff-]+?)\.?(?::[0-9]*)?"
 ).fullmatch
+#: The end of a head whose lines may end with a bare LF.
+BARE_END = re.compile(rb"\n\r?\n").search
 _DIGITS = re.compile(rb"[0-9]{1,19}").fullmatch
 
 #: Heads this side of the bound are split at once; a longer one was refused before it got here.
@@ -87,15 +89,23 @@ DEFAULT_ACCEPTANCE = Acceptance()
 
 
 def read_request(raw: bytes, acceptance: Acceptance = DEFAULT_ACCEPTANCE) -> RequestHead:
-    """The head in ``raw``, which ends before its empty line.  Raises :class:`RequestRefused`."""
+    """The head in ``raw``, which ends before its CRLF CRLF; ``length`` tells where the head really ended.
+
+    Raises :class:`RequestRefused`.
+    """
     try:
-        return _read(raw.split(b"\r\n"), acceptance)
+        head = _read(raw.split(b"\r\n"), acceptance)
+        head.length = len(raw) + 4
+        return head
     except BareLineFeed:
-        lines = [line[:-1] if line.endswith(b"\r") else line for line in raw.split(b"\n")]
-    try:
-        return _read(lines, acceptance)
-    except BareLineFeed:  # pragma: no branch - no line holds LF after the split
-        raise RequestRefused(400, "malformed header") from None
+        pass
+    # nginx takes a bare LF as a line end; then the head may have ended before the first CRLF CRLF.
+    bare = BARE_END(raw)
+    end, length = (len(raw), len(raw) + 4) if bare is None else bare.span()
+    lines = [line[:-1] if line.endswith(b"\r") else line for line in raw[:end].split(b"\n")]
+    head = _read(lines, acceptance)
+    head.length = length
+    return head
 
 
 def _read(lines: list[bytes], acceptance: Acceptance) -> RequestHead:

@@ -11,6 +11,7 @@ import re
 from dyups.errors import BadResponse
 from dyups.http1 import fields as f
 from dyups.http1.fields import BadField, BareLineFeed, Field, FieldReader, tokens
+from dyups.http1.request import BARE_END
 
 _LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?").fullmatch
 _DIGITS = re.compile(rb"[0-9]{1,19}").fullmatch
@@ -41,6 +42,7 @@ class ResponseHead:
         "content_length",
         "fields",
         "keep_alive",
+        "length",
         "lines",
         "minor",
         "status",
@@ -60,6 +62,8 @@ class ResponseHead:
         self.chunked = False
         self.keep_alive = first.minor == 1
         self.upgrade = b""
+        self.length = 0
+        """Bytes of the head with its empty line."""
 
     def value(self, name: bytes) -> bytes:
         """The value of the field called ``name`` (lower case), repeats joined by ``, ``; empty if absent."""
@@ -67,15 +71,21 @@ class ResponseHead:
 
 
 def read_response(raw: bytes) -> ResponseHead:
-    """The head in ``raw``, which ends before its empty line.  Raises :class:`BadResponse`."""
+    """The head in ``raw``, which ends before its CRLF CRLF; ``length`` tells where the head really ended.
+
+    Raises :class:`BadResponse`.
+    """
     try:
-        return _read(raw.split(b"\r\n"))
+        head = _read(raw.split(b"\r\n"))
+        head.length = len(raw) + 4
+        return head
     except BareLineFeed:
-        lines = [line[:-1] if line.endswith(b"\r") else line for line in raw.split(b"\n")]
-    try:
-        return _read(lines)
-    except BareLineFeed:
-        raise BadResponse("malformed header") from None
+        pass
+    bare = BARE_END(raw)
+    end, length = (len(raw), len(raw) + 4) if bare is None else bare.span()
+    head = _read([line[:-1] if line.endswith(b"\r") else line for line in raw[:end].split(b"\n")])
+    head.length = length
+    return head
 
 
 def _read(lines: list[bytes]) -> ResponseHead:

@@ -7,10 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from dyups.proxy.exchange import Exchange
 from dyups.proxy.plane import DataPlane
+
+if TYPE_CHECKING:
+    from dyups.proxy.exchange import Exchange
+    from dyups.proxy.plan import ForwardPlan
+    from dyups.upstream.group import Group
 
 
 class BodySink(Protocol):
@@ -43,6 +47,14 @@ class ClientSide(Protocol):
     write_blocked: bool
     """The client takes no more for now."""
 
+    def forward(self, plan: ForwardPlan, group: Group, uri: bytes, body: bytes, ended: bool) -> BodySink:
+        """Pass the request to a server of ``group`` as ``uri``; ``body`` has come already, ``ended`` if it is all."""
+        ...
+
+    def context(self, message: str, upstream: bytes = b"") -> str:
+        """``message`` with the connection's number, client, server, request and host, as nginx's error log has it."""
+        ...
+
     def answer_tail(self) -> bytes:
         """Decides whether the connection stays open after this answer; gives the ``Connection`` line and the end of
         the head, each with its line end."""
@@ -72,8 +84,8 @@ class ClientSide(Protocol):
         """The answer cannot be completed: let the client see that by the connection's end."""
         ...
 
-    def begin_tunnel(self, first: bytes) -> None:
-        """101 was sent: from now on bytes go both ways as they come; ``first`` came with the server's head."""
+    def begin_tunnel(self) -> None:
+        """101 was sent: from now on bytes go both ways as they come."""
         ...
 
     def end_tunnel(self) -> None:

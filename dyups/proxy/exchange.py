@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from dyups.http1.request import RequestHead
 
@@ -16,14 +16,21 @@ if TYPE_CHECKING:
     from dyups.proxy.route import Route, ServerRoutes
 
 
-class AttemptRecord(NamedTuple):
-    """One server that was asked; times in seconds since the attempt began, -1 where it never came to that."""
+class AttemptRecord:
+    """One server that was asked; times in seconds since the attempt began, -1 where it never came to that.
 
-    address: bytes
-    status: int
-    connect_time: float
-    header_time: float
-    response_time: float
+    Kept only where a text of the configuration reads a ``$upstream_*`` variable.
+    """
+
+    __slots__ = ("address", "began", "connect_time", "header_time", "response_time", "status")
+
+    def __init__(self, address: bytes) -> None:
+        self.address = address
+        self.began = monotonic()
+        self.status = 0
+        self.connect_time = -1.0
+        self.header_time = -1.0
+        self.response_time = -1.0
 
 
 class Exchange:

@@ -61,11 +61,11 @@ class DataPlane:
         "_heads",
         "_second",
         "_wall",
+        "attempts_wanted",
         "counters",
         "deadlines",
         "dial",
         "draining",
-        "times_wanted",
         "upstreams",
         "version",
     )
@@ -76,7 +76,7 @@ class DataPlane:
         deadlines: Deadlines,
         dial: Dial,
         *,
-        times_wanted: bool = False,
+        attempts_wanted: bool = False,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.upstreams = upstreams
@@ -85,8 +85,8 @@ class DataPlane:
         self.counters = Counters()
         self.draining = False
         """The process is to end: connections close after the answer under way."""
-        self.times_wanted = times_wanted
-        """Some text of the configuration reads ``$upstream_*_time``."""
+        self.attempts_wanted = attempts_wanted
+        """Some text of the configuration reads ``$upstream_*`` variables."""
         self.version = VERSION
         self._wall = wall
         self._heads: dict[tuple[bytes, bool], bytes] = {}

@@ -1,0 +1,67 @@
+"""Our own answers: error pages, redirects, short texts.
+
+Made here and nowhere else, so every answer of ours looks alike: nginx's small page, nginx's header order.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from dyups.http1.reasons import PHRASES, status_line
+from dyups.proxy.client import ClientSide
+
+#: After these the connection closes (``ngx_http_special_response_handler``): what follows could be anything.
+CLOSING = frozenset({400, 408, 413, 414, 431, 497, 500, 501, 505})
+
+_NO_BODY = frozenset({204, 304})
+
+
+@lru_cache(maxsize=256)
+def page(status: int, server: bytes) -> bytes:
+    """The small HTML page of ``status``, with ``server`` below the rule."""
+    title = b"%d %b" % (status, PHRASES.get(status, b"")) if status in PHRASES else b"%d" % status
+    return (
+        b"<html>\r\n<head><title>%b</title></head>\r\n"
+        b'<body bgcolor="white">\r\n<center><h1>%b</h1></center>\r\n'
+        b"<hr><center>%b</center>\r\n</body>\r\n</html>\r\n" % (title, title, server)
+    )
+
+
+def send(client: ClientSide, status: int, body: bytes, content_type: bytes, more: bytes = b"") -> None:
+    """Answer with ``body`` whole; ``more`` are further header lines, each with its line end."""
+    exchange = client.exchange
+    exchange.status = status
+    tokens = exchange.route.settings.server_tokens
+    head = client.plane.head_start(status_line(status), tokens)
+    if status in _NO_BODY:
+        body = b""
+        entity = b""
+    else:
+        kind = b"Content-Type: %b\r\n" % content_type if content_type else b""
+        entity = b"%bContent-Length: %d\r\n" % (kind, len(body))
+    head = b"%b%b%b%b" % (head, entity, more, client.answer_tail())
+    exchange.head_sent = len(head)
+    if exchange.head.method == b"HEAD":
+        body = b""
+    exchange.body_sent = len(body)
+    client.write(head + body)
+    client.answered()
+
+
+def send_page(client: ClientSide, status: int, more: bytes = b"") -> None:
+    """Answer with the page of ``status``."""
+    if status in CLOSING:
+        client.close_after()
+    server = client.plane.server_name(client.exchange.route.settings.server_tokens)
+    send(client, status, page(status, server), b"text/html", more)
+
+
+def send_redirect(client: ClientSide, status: int, location: bytes) -> None:
+    """Answer with a redirect to ``location``; a path becomes absolute (``absolute_redirect``)."""
+    if location[:1] == b"/" and location[:2] != b"//":
+        exchange = client.exchange
+        port = client.local_address()[1]
+        host = exchange.head.host or client.local_address()[0]
+        authority = host if port in (0, 80) else b"%b:%d" % (host, port)
+        location = b"http://%b%b" % (authority, location)
+    send_page(client, status, b"Location: %b\r\n" % location)

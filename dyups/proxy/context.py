@@ -1,0 +1,31 @@
+"""What the error log says of a request, in nginx's words: connection, client, server, request, upstream, host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dyups.proxy.exchange import Exchange
+
+
+def endpoint(address: Any) -> tuple[bytes, int]:
+    """Twisted's address as (host, port); a unix socket is ``unix:`` and 0."""
+    host = getattr(address, "host", None)
+    return (b"unix:", 0) if host is None else (str(host).encode(), int(address.port))
+
+
+def describe(number: int, message: str, exchange: Exchange, peer: bytes, upstream: bytes) -> str:
+    """``message`` with all that is known of the request."""
+    head = exchange.head
+    parts = [f"*{number} {message}, client: {_text(peer)}, server: {_text(exchange.server.name)}"]
+    if head.line:
+        parts.append(f'request: "{_text(head.line)}"')
+    if upstream:
+        parts.append(f'upstream: "http://{_text(upstream)}{_text(head.target)}"')
+    if head.raw_host:
+        parts.append(f'host: "{_text(head.raw_host)}"')
+    return ", ".join(parts)
+
+
+def _text(value: bytes) -> str:
+    """Bytes of a client as they may stand in a log: control characters and odd bytes escaped."""
+    return "".join(chr(b) if 32 <= b < 127 else f"\\x{b:02X}" for b in value)

@@ -1,0 +1,289 @@
+"""A client's connection, the half that takes in: request heads and bodies, one request at a time.
+
+``answering`` is the half that gives out.  States, and what data means in each:
+
+    HEAD     a request head is due, or has begun
+    BODY     the request's body is coming; its answer may be under way or done already
+    BUSY     the request is whole, its answer is under way; more bytes are the next request's (pipelining)
+    TUNNEL   bytes both ways as they come
+    LINGER   we are done and have said so; what comes is dropped until the client has read our answer
+    GONE     closed
+
+What the transport reports comes in at the top (``dataReceived``, ``pauseProducing``, ``connectionLost``); what serves a
+location drives the rest through :class:`~dyups.proxy.client.ClientSide`.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IProtocol, IPushProducer, ITransport
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from dyups.errors import RequestRefused
+from dyups.http1.chunked import BadChunk, ChunkedReader
+from dyups.http1.request import BARE_END, RequestHead, read_request
+from dyups.http1.target import BadTarget, normalise
+from dyups.proxy import answers
+from dyups.proxy.answering import BODY, BUSY, GONE, HEAD, LINGER, TUNNEL, ClientAnswers
+from dyups.proxy.client import BodySink
+from dyups.proxy.contents import run_steps
+from dyups.proxy.deadlines import NEVER
+from dyups.proxy.plane import DataPlane, complain
+from dyups.proxy.route import ListenRoutes
+from dyups.proxy.serving import DISCARD
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+#: Bytes of further requests that are taken in while one is answered.
+MOST_AHEAD = 65536
+
+
+@implementer(IProtocol, IPushProducer)
+class ClientConnection(ClientAnswers):
+    """One connection of a client to ``routes``."""
+
+    __slots__ = ("_body_left", "_reader", "_started_head")
+
+    def __init__(self, plane: DataPlane, routes: ListenRoutes) -> None:
+        super().__init__(plane, routes)
+        self._body_left = 0
+        self._reader: ChunkedReader | None = None
+        self._started_head = False
+
+    # -- life --------------------------------------------------------------------------------------------------
+
+    def makeConnection(self, transport: ITransport) -> None:
+        """A client connected."""
+        self.transport = transport
+        self.write = transport.write
+        counters = self.plane.counters
+        counters.accepted += 1
+        counters.active += 1
+        self._number = counters.accepted
+        self.deadline = self.plane.deadlines.now + self.routes.header_timeout
+        self.plane.deadlines.watch(self)
+        transport.registerProducer(self, True)  # type: ignore[attr-defined]
+
+    def connectionMade(self) -> None:
+        """``makeConnection`` does it all."""
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The client is gone."""
+        if self.state != GONE:
+            self._leave()
+
+    def _leave(self) -> None:
+        state, self.state = self.state, GONE
+        self.deadline = NEVER
+        self.plane.deadlines.forget(self)
+        self.plane.counters.active -= 1
+        sink, self._sink = self._sink, DISCARD
+        if not self._answered or state == TUNNEL:
+            if not self.exchange.status:
+                self.exchange.status = 499
+            self._answered = True
+            sink.client_gone()
+
+    # -- what the client sends ---------------------------------------------------------------------------------
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes from the client."""
+        state = self.state
+        if state == HEAD:
+            self._heads(self._ahead + data if self._ahead else data)
+        elif state == BODY:
+            self._body(data)
+        elif state == BUSY:
+            self._ahead += data
+            if len(self._ahead) > MOST_AHEAD:
+                self.pause_body()
+        elif state == TUNNEL:
+            self._sink.take_body(data, False)
+        elif state == LINGER:
+            self.deadline = min(self._linger_until, self.plane.deadlines.now + 5.0)
+
+    def _heads(self, data: bytes) -> None:
+        """Serve request after request, as long as whole heads are there and answers are done."""
+        self._in_heads = True
+        try:
+            self._serve_heads(data)
+        finally:
+            self._in_heads = False
+
+    def _serve_heads(self, data: bytes) -> None:
+        while True:
+            if data[:1] in (b"\r", b"\n"):
+                data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a request do not count
+            end = data.find(b"\r\n\r\n")
+            if end < 0:
+                bare = BARE_END(data)
+                if bare is None:
+                    self._part_of_head(data)
+                    return
+                end = bare.end()  # the reader finds the end again
+            if end > self.routes.line_limit and not self._fits(data, end):
+                return
+            self._begin(data, end)
+            if self.state != HEAD or self.write_blocked or not self._ahead:
+                return
+            data = self._ahead
+
+    def _part_of_head(self, data: bytes) -> None:
+        self._ahead = data
+        if data and not self._started_head:
+            self._started_head = True
+            self.deadline = self.plane.deadlines.now + self.routes.header_timeout
+        if len(data) > self.routes.line_limit:
+            self._fits(data, len(data))
+
+    def _fits(self, data: bytes, end: int) -> bool:
+        """``large_client_header_buffers``: no line beyond the size of one buffer, all lines within all buffers."""
+        line_limit = self.routes.line_limit
+        first = data.find(b"\n", 0, end)
+        if (first if first >= 0 else end) > line_limit:
+            self._refuse_head(RequestRefused(414, "client sent too long URI"))
+        elif end > self.routes.head_limit or any(len(x) > line_limit for x in data[:end].split(b"\n")):
+            self._refuse_head(RequestRefused(431, "client sent too large request"))
+        else:
+            return True
+        return False
+
+    def _begin(self, data: bytes, end: int) -> None:
+        """A whole head is here, before ``end``: read it, route it, serve it."""
+        exchange = self.exchange
+        try:
+            head = read_request(data[:end], self.routes.default.acceptance)
+        except RequestRefused as refusal:
+            self._refuse_head(refusal)
+            return
+        self._ahead = data[head.length :]
+        self._started_head = False
+        self._requests += 1
+        self._answered = False
+        self.plane.counters.requests += 1
+        self.deadline = NEVER
+        exchange.renew(head)
+        exchange.server = server = self.routes.server_for(exchange)
+        exchange.route = server.root
+        try:
+            exchange.uri, exchange.args = normalise(head.target, merge_slashes=server.merge_slashes)
+        except BadTarget as error:
+            self._refuse_head(RequestRefused(400, f"client sent invalid URI: {error}"))
+            return
+        if head.content_length > 0 or head.chunked:
+            self._serve_with_body(head)
+        else:
+            self.state = BUSY
+            self._sink = DISCARD
+            sink = self._serve(b"", True)
+            if not self._answered:
+                self._sink = sink
+
+    def _serve(self, body: bytes, ended: bool) -> BodySink:
+        """Route the request and let its location serve it."""
+        exchange = self.exchange
+        server = exchange.server
+        method = exchange.head.method
+        if method == b"TRACE" or method == b"CONNECT":
+            answers.send_page(self, 405)
+            return DISCARD
+        if server.steps and run_steps(exchange, server.steps):
+            return DISCARD
+        route = server.level.find(exchange)
+        if route is not None:
+            exchange.route = route
+            if exchange.head.content_length > route.body_limit:
+                self._too_large()
+                return DISCARD
+            if route.steps and run_steps(exchange, route.steps):
+                return DISCARD
+        else:
+            route = server.root
+        return route.serving.serve(exchange, body, ended)
+
+    # -- the request's body ------------------------------------------------------------------------------------
+
+    def _serve_with_body(self, head: RequestHead) -> None:
+        self.state = BODY
+        self._sink = DISCARD
+        self._reader = ChunkedReader() if head.chunked else None
+        self._body_left = max(head.content_length, 0)
+        self.deadline = self.plane.deadlines.now + self.exchange.route.body_timeout
+        data, self._ahead = self._ahead, b""
+        try:
+            piece, ended = self._cut_body(data)
+        except BadChunk as error:
+            self._refuse_head(RequestRefused(400, f"client sent invalid chunked body: {error}"))
+            return
+        self.exchange.received = len(piece)
+        if head.expects_continue and not data:
+            self.write(_CONTINUE)
+        sink = self._serve(piece, ended)
+        if not self._answered:
+            self._sink = sink
+        if self.state == BODY and ended:
+            self._body_done()
+
+    def _cut_body(self, data: bytes) -> tuple[bytes, bool]:
+        """The part of ``data`` that is body, and whether it is the last; what follows goes to ``_ahead``."""
+        reader = self._reader
+        if reader is not None:
+            piece = reader.feed(data)
+            if reader.rest is not None:
+                self._ahead = reader.rest
+                return piece, True
+            return piece, False
+        left = self._body_left
+        if len(data) < left:
+            self._body_left = left - len(data)
+            return data, False
+        self._body_left = 0
+        self._ahead = data[left:]
+        return data[:left], True
+
+    def _body(self, data: bytes) -> None:
+        exchange = self.exchange
+        self.deadline = self.plane.deadlines.now + exchange.route.body_timeout
+        try:
+            piece, ended = self._cut_body(data)
+        except BadChunk as error:
+            self._bad_body(f"client sent invalid chunked body: {error}")
+            return
+        exchange.received += len(piece)
+        if exchange.received > exchange.route.body_limit and not self._answered:
+            self._drop_sink()
+            self._too_large()
+            return
+        self._sink.take_body(piece, ended)
+        if ended and self.state == BODY:
+            self._body_done()
+
+    def _body_done(self) -> None:
+        if self._answered:
+            self._next()
+        else:
+            self.state = BUSY
+            self.deadline = (
+                self.plane.deadlines.now + self.exchange.route.send_timeout if self.write_blocked else NEVER
+            )
+
+    def _bad_body(self, reason: str) -> None:
+        answered = self._answered
+        sent = self.exchange.status
+        self._drop_sink()
+        if answered or sent:
+            complain("info", self.context(reason))
+            self.cut()
+        else:
+            self._refuse_head(RequestRefused(400, reason))
+
+    def _drop_sink(self) -> None:
+        sink, self._sink = self._sink, DISCARD
+        if not self._answered:
+            sink.client_gone()
+
+    def _too_large(self) -> None:
+        complain("error", self.context("client intended to send too large body"))
+        if self.exchange.head_sent:
+            self.cut()
+        else:
+            answers.send_page(self, 413)

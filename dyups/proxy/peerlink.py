@@ -1,0 +1,318 @@
+"""A connection to a server: it frames the server's answers and hands them to the forwarding it is lent to.
+
+Between requests it lies idle in its peer's pool.  States, and what data means in each:
+
+    IDLE     nothing was asked: any byte is out of turn, the connection closes
+    HEAD     a response head is due
+    LENGTH   a body of known length
+    CHUNKED  a chunked body
+    CLOSE    a body that ends with the connection
+    TUNNEL   bytes both ways as they come (101)
+    GONE     closed
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IPushProducer, ITransport
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from dyups.errors import BadResponse
+from dyups.http1.chunked import BadChunk, ChunkedReader
+from dyups.http1.request import BARE_END
+from dyups.http1.response import read_response
+from dyups.proxy.deadlines import NEVER
+from dyups.proxy.plan import Fault
+
+if TYPE_CHECKING:
+    from dyups.proxy.attempt import Forwarding
+    from dyups.proxy.plane import DataPlane
+    from dyups.upstream.peer import Peer
+
+IDLE, HEAD, LENGTH, CHUNKED, CLOSE, TUNNEL, GONE = range(7)
+STATE_NAMES = ("IDLE", "HEAD", "LENGTH", "CHUNKED", "CLOSE", "TUNNEL", "GONE")
+
+# A head longer than this is no head; nginx's proxy_buffer_size plays this part there.
+LONGEST_HEAD = 65536
+
+
+@implementer(IProtocol, IPushProducer)
+class PeerLink:
+    """One connection to ``peer``."""
+
+    __slots__ = (
+        "_held",
+        "_reader",
+        "deadline",
+        "forwarding",
+        "heard",
+        "left",
+        "made",
+        "paused",
+        "peer",
+        "plane",
+        "requests",
+        "state",
+        "transport",
+        "write",
+    )
+
+    def __init__(self, plane: DataPlane, peer: Peer, forwarding: Forwarding) -> None:
+        self.plane = plane
+        self.peer = peer
+        self.forwarding: Forwarding | None = forwarding
+        self.state = HEAD
+        self.deadline = NEVER
+        self.requests = 0
+        self.paused = False
+        """The client is slow: we read nothing."""
+        self.left = 0
+        self.heard = False
+        """Something of the present answer has come."""
+        self._held = b""
+        self._reader: ChunkedReader | None = None
+
+    def __repr__(self) -> str:
+        return f"<PeerLink {self.peer.name.decode()} {STATE_NAMES[self.state]} requests={self.requests}>"
+
+    # -- life --------------------------------------------------------------------------------------------------
+
+    def makeConnection(self, transport: ITransport) -> None:
+        """The connection stands: send what it was opened for."""
+        self.transport = transport
+        self.write = transport.write
+        self.made = self.plane.deadlines.now
+        transport.registerProducer(self, True)  # type: ignore[attr-defined]
+        self.plane.deadlines.watch(self)
+        forwarding = self.forwarding
+        if forwarding is None:  # the client went away while we dialled
+            self.abort()
+        else:
+            forwarding.connected(self)
+
+    def connectionMade(self) -> None:
+        """``makeConnection`` does it all."""
+
+    def lend(self, forwarding: Forwarding) -> None:
+        """Out of the pool: serve ``forwarding``."""
+        self.forwarding = forwarding
+        self.state = HEAD
+        self.heard = False
+
+    def rest(self, timeout: float) -> None:
+        """Into the pool: close after ``timeout`` seconds without use."""
+        self.forwarding = None
+        self.state = IDLE
+        self.deadline = self.plane.deadlines.now + timeout
+        if self.paused:
+            self.resume()
+
+    def pause(self) -> None:
+        """Read nothing for now."""
+        if not self.paused and self.state != GONE:
+            self.paused = True
+            self.transport.pauseProducing()  # type: ignore[attr-defined]
+
+    def resume(self) -> None:
+        """Read again."""
+        if self.paused:
+            self.paused = False
+            if self.state != GONE:
+                self.transport.resumeProducing()  # type: ignore[attr-defined]
+
+    def discard(self) -> None:
+        """Close, what was written goes out first."""
+        if self.state != GONE:
+            self.state = GONE
+            self.forwarding = None
+            self.plane.deadlines.forget(self)
+            self.transport.unregisterProducer()  # type: ignore[attr-defined]
+            self.transport.loseConnection()
+
+    def abort(self) -> None:
+        """Close at once: the server need not go on."""
+        if self.state != GONE:
+            self.state = GONE
+            self.forwarding = None
+            self.plane.deadlines.forget(self)
+            self.transport.abortConnection()  # type: ignore[attr-defined]
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The server closed, or the network did."""
+        state, forwarding = self.state, self.forwarding
+        self.state = GONE
+        self.forwarding = None
+        self.plane.deadlines.forget(self)
+        if state == IDLE:
+            self.peer.drop_idle(self)
+        elif forwarding is not None:
+            if state == HEAD:
+                forwarding.failed(Fault.CLOSED)
+            elif state == CLOSE:
+                forwarding.body_ended(None)
+            elif state == TUNNEL:
+                forwarding.tunnel_ended()
+            else:
+                forwarding.broke_off("upstream prematurely closed connection while reading upstream")
+
+    def timed_out(self) -> None:
+        """The sweep found our deadline passed."""
+        state, forwarding = self.state, self.forwarding
+        if state == IDLE:
+            self.peer.drop_idle(self)
+            self.discard()
+        elif forwarding is not None:
+            forwarding.timed_out()
+
+    # -- what the server sends ---------------------------------------------------------------------------------
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes from the server."""
+        state = self.state
+        forwarding = self.forwarding
+        if forwarding is None:
+            if state == IDLE:
+                self.peer.drop_idle(self)
+                self.discard()
+            return
+        if state == HEAD:
+            self._head(data, forwarding)
+        elif state == LENGTH:
+            self._length(data, forwarding)
+        elif state == CHUNKED:
+            self._chunked(data, forwarding)
+        else:
+            forwarding.body(data)
+
+    def _head(self, data: bytes, forwarding: Forwarding) -> None:
+        self.heard = True
+        if self._held:
+            data = self._held + data
+            self._held = b""
+        end = data.find(b"\r\n\r\n")
+        if end < 0:
+            bare = BARE_END(data)
+            if bare is None:
+                self._hold(data, forwarding)
+                return
+            end = bare.end()  # the reader finds the end again
+        try:
+            head = read_response(data[:end])
+        except BadResponse as error:
+            forwarding.failed(Fault.BAD_HEAD, str(error))
+            return
+        after = head.length
+        if head.status < 200:
+            self._interim(head.status, data[after:], forwarding)
+            if head.status != 101:
+                return
+        forwarding.head_came(head, data[after:] if after < len(data) else b"")
+
+    def _interim(self, status: int, rest: bytes, forwarding: Forwarding) -> None:
+        """100, 102 and 103 are for us alone; the head that counts follows."""
+        if status != 101 and rest:
+            self._head(rest, forwarding)
+
+    def _hold(self, data: bytes, forwarding: Forwarding) -> None:
+        if len(data) > LONGEST_HEAD:
+            forwarding.failed(Fault.BAD_HEAD, "upstream sent too big header")
+        elif not b"HTTP/1."[:7].startswith(data[:7]):
+            forwarding.failed(Fault.BAD_HEAD, "upstream sent no valid HTTP/1.0 header")
+        else:
+            self._held = data
+
+    def await_length(self, left: int) -> None:
+        """The rest of the body has ``left`` bytes."""
+        self.state = LENGTH
+        self.left = left
+
+    def await_chunks(self, reader: ChunkedReader) -> None:
+        """The rest of the body is chunked."""
+        self.state = CHUNKED
+        self._reader = reader
+
+    def _length(self, data: bytes, forwarding: Forwarding) -> None:
+        left = self.left - len(data)
+        if left > 0:
+            self.left = left
+            forwarding.body(data)
+        elif left == 0:
+            self.left = 0
+            forwarding.last_body(data, b"")
+        else:
+            whole = self.left
+            self.left = 0
+            forwarding.last_body(data[:whole], data[whole:])
+
+    def _chunked(self, data: bytes, forwarding: Forwarding) -> None:
+        reader = self._reader
+        assert reader is not None
+        try:
+            body = reader.feed(data)
+        except BadChunk as error:
+            forwarding.broke_off(f"upstream sent invalid chunked response: {error}")
+            return
+        if reader.rest is None:
+            if body:
+                forwarding.body(body)
+        else:
+            self._reader = None
+            forwarding.last_body(body, reader.rest)
+
+    # -- the transport about our writes --------------------------------------------------------------------------
+
+    def pauseProducing(self) -> None:
+        """The server takes no more of the request for now."""
+        if self.forwarding is not None:
+            self.forwarding.server_paused()
+
+    def resumeProducing(self) -> None:
+        """The server takes more."""
+        if self.forwarding is not None:
+            self.forwarding.server_resumed()
+
+    def stopProducing(self) -> None:
+        """The transport is gone; ``connectionLost`` tells."""
+
+
+@implementer(IProtocolFactory)
+class LinkFactory:
+    """Makes the link of one dial, and hears if there is none."""
+
+    __slots__ = ("_forwarding", "_peer", "_plane")
+
+    noisy = False
+
+    def __init__(self, plane: DataPlane, peer: Peer, forwarding: Forwarding) -> None:
+        self._plane = plane
+        self._peer = peer
+        self._forwarding: Forwarding | None = forwarding
+
+    def forget(self) -> None:
+        """Nobody waits for this dial any more."""
+        self._forwarding = None
+
+    def doStart(self) -> None:
+        """Twisted's factory life cycle."""
+
+    def doStop(self) -> None:
+        """Twisted's factory life cycle."""
+
+    def startedConnecting(self, connector: object) -> None:
+        """Twisted's client factory life cycle."""
+
+    def buildProtocol(self, addr: IAddress) -> PeerLink | None:
+        """The connection stands."""
+        if self._forwarding is None:
+            return None
+        return PeerLink(self._plane, self._peer, self._forwarding)
+
+    def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
+        """There will be no connection."""
+        if self._forwarding is not None:
+            self._forwarding.dial_failed(reason)
+
+    def clientConnectionLost(self, connector: object, reason: Failure) -> None:
+        """The link knows already."""

@@ -1,0 +1,79 @@
+"""The head that is sent to a server: the client's, rewritten in one pass.
+
+What goes out by default (``ngx_http_proxy_headers``): ``Host: $proxy_host``, ``Connection: close`` only where the
+connection will not be kept, the client's fields as received less those that mean something to the next hop only.
+``proxy_set_header`` replaces fields by name; an empty value keeps one from being sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dyups.config.model import LocationSettings, Template
+from dyups.http1.fields import INVALID, PASS, UNDERSCORED, Field, clean
+from dyups.proxy.exchange import Exchange
+
+
+class HeadPlan:
+    """How one location writes heads; made once."""
+
+    __slots__ = ("_connection", "_plain", "_replaced", "_set", "_sets_host", "keeps", "version")
+
+    def __init__(self, settings: LocationSettings) -> None:
+        self.version = b"HTTP/" + settings.proxy_http_version.encode()
+        names = {name.lower().encode() for name, _ in settings.proxy_set_header}
+        self._sets_host = b"host" in names
+        sets_connection = b"connection" in names
+        self.keeps = settings.proxy_http_version == "1.1" and not _says_close(settings.proxy_set_header)
+        """The connection may be used again, as far as our own head goes."""
+        self._connection = b"" if self.keeps or sets_connection else b"Connection: close\r\n"
+        self._set: list[tuple[bytes, bytes, Template]] = [
+            (name.lower().encode(), name.encode() + b": ", template)
+            for name, template in settings.proxy_set_header
+            if name.lower() not in ("content-length", "transfer-encoding")
+        ]
+        self._replaced = frozenset(names)
+        self._plain = not self._set
+
+    def write(self, exchange: Exchange, method: bytes, uri: bytes, framing: bytes) -> bytes:
+        """The whole head with its empty line.  ``framing`` is the line that tells the body's length, or empty."""
+        fields = exchange.head.fields
+        if self._plain:
+            lines = [field.line for field in fields if not field.kind]
+            own = b"Host: " + exchange.proxy_host
+            start = b"%b %b %b\r\n%b\r\n%b%b" % (method, uri, self.version, own, self._connection, framing)
+            if not lines:
+                return start + b"\r\n"
+            return b"%b%b\r\n\r\n" % (start, b"\r\n".join(lines))
+        return self._write_set(exchange, fields, b"%b %b %b" % (method, uri, self.version), framing)
+
+    def _write_set(self, exchange: Exchange, fields: Sequence[Field], line: bytes, framing: bytes) -> bytes:
+        out = [line]
+        if not self._sets_host:
+            out.append(b"Host: " + exchange.proxy_host)
+        for _, start, template in self._set:
+            value = template.constant
+            if value is None:
+                value = clean(template.render(exchange))
+            if value:
+                out.append(start + value)
+        if self._connection:
+            out.append(self._connection[:-2])
+        if framing:
+            out.append(framing[:-2])
+        replaced = self._replaced
+        for field in fields:
+            kind = field.kind
+            if (kind == PASS or kind in (UNDERSCORED, INVALID)) and field.name not in replaced:
+                out.append(field.line)
+        return b"\r\n".join(out) + b"\r\n\r\n"
+
+
+def _says_close(fields: Sequence[tuple[str, Template]]) -> bool:
+    """Does the configuration itself say ``Connection: close``."""
+    return any(
+        name.lower() == "connection"
+        and template.constant is not None
+        and template.constant.lower() == b"close"
+        for name, template in fields
+    )

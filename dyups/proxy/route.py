@@ -1,0 +1,220 @@
+"""Which server and which location a request is for, by nginx's rules; compiled once from the settings.
+
+Server (``ngx_http_find_virtual_server``): exact name, longest leading wildcard, longest trailing wildcard, first
+regular expression, default server.  Location (``ngx_http_core_find_location``): exact, else the longest prefix
+remembered, ended there by ``^~``, else the first regular expression, else the prefix; nested locations by the same
+rules within the one that was found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from dyups.config.model import (
+    Listen,
+    Location,
+    LocationKind,
+    LocationSettings,
+    NameKind,
+    Server,
+    Step,
+)
+from dyups.http1.request import Acceptance
+from dyups.proxy.deadlines import Deadlines
+from dyups.proxy.exchange import Exchange
+from dyups.proxy.serving import Serving
+
+#: Makes what serves a location; the argument is the location with its content.
+MakeServing = Callable[[Location], Serving]
+
+
+class Route:
+    """A location, ready to serve.  Limits are padded for the sweep, see :meth:`Deadlines.limit`."""
+
+    __slots__ = (
+        "body_limit",
+        "body_timeout",
+        "keepalive_limit",
+        "keepalive_timeout",
+        "kind",
+        "level",
+        "location",
+        "send_timeout",
+        "serving",
+        "settings",
+        "steps",
+    )
+
+    def __init__(self, location: Location, serving: Serving, deadlines: Deadlines) -> None:
+        settings = location.settings
+        self.location = location
+        self.kind = location.kind
+        self.settings: LocationSettings = settings
+        self.steps: Sequence[Step] = location.steps
+        self.serving = serving
+        self.level: Level | None = None
+        self.body_limit = settings.client_max_body_size or (1 << 62)
+        self.body_timeout = deadlines.limit(settings.client_body_timeout)
+        self.send_timeout = deadlines.limit(settings.send_timeout)
+        self.keepalive_timeout = (
+            deadlines.limit(settings.keepalive_timeout) if settings.keepalive_timeout else 0.0
+        )
+        self.keepalive_limit = settings.keepalive_requests
+
+
+class Level:
+    """The locations of one block, in the order they are looked at."""
+
+    __slots__ = ("_exact", "_named", "_only", "_prefixes", "_regexes")
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._exact = {r.location.pattern.encode(): r for r in routes if r.kind is LocationKind.EXACT}
+        self._named = {r.location.pattern: r for r in routes if r.kind is LocationKind.NAMED}
+        prefixes = [r for r in routes if r.kind in (LocationKind.PREFIX, LocationKind.PREFIX_FIRST)]
+        prefixes.sort(key=lambda r: len(r.location.pattern.encode()), reverse=True)
+        self._prefixes = [(r.location.pattern.encode(), r) for r in prefixes]
+        self._regexes = [r for r in routes if r.location.regex is not None]
+        # The commonest block of all: one location, "/", with nothing inside.
+        whole = [r for pattern, r in self._prefixes if pattern == b"/" and r.level is None]
+        self._only = whole[0] if whole and len(routes) == 1 else None
+
+    def named(self, name: str) -> Route | None:
+        """The location ``@name``."""
+        return self._named.get(name)
+
+    def find(self, exchange: Exchange) -> Route | None:
+        """The location for ``exchange.uri``, or None where this block has none."""
+        return self._only or self._find(exchange)[0]
+
+    def _find(self, exchange: Exchange) -> tuple[Route | None, bool]:
+        """The location, and whether it is final: no regular expression further out may replace it."""
+        uri = exchange.uri
+        exact = self._exact.get(uri)
+        if exact is not None:
+            return exact, True
+        found: Route | None = None
+        regexes = self._regexes
+        for pattern, route in self._prefixes:
+            if uri.startswith(pattern):
+                found, final = _within(route, exchange)
+                if final:
+                    return found, True
+                if route.kind is LocationKind.PREFIX_FIRST:
+                    regexes = []
+                break
+        for route in regexes:
+            assert route.location.regex is not None
+            match = route.location.regex.search(uri)
+            if match is not None:
+                capture(exchange, match)
+                return _within(route, exchange)[0], True
+        return found, False
+
+
+def _within(route: Route, exchange: Exchange) -> tuple[Route, bool]:
+    """``route``, or what its nested locations have for the request, and whether that is final."""
+    if route.level is None:
+        return route, False
+    inner, final = route.level._find(exchange)
+    return (route, False) if inner is None else (inner, final)
+
+
+def capture(exchange: Exchange, match: re.Match[bytes]) -> None:
+    """Remember what a regular expression found: ``$1`` to ``$9`` and its named groups."""
+    exchange.captures = match
+    for name, value in match.groupdict().items():
+        exchange.user[name.lower()] = value or b""
+
+
+class ServerRoutes:
+    """A server, ready to serve."""
+
+    __slots__ = ("acceptance", "level", "merge_slashes", "name", "root", "steps")
+
+    def __init__(self, server: Server, make: MakeServing, deadlines: Deadlines) -> None:
+        self.name = server.names[0].text.encode() if server.names else b""
+        self.steps = server.steps
+        self.merge_slashes = server.server.merge_slashes
+        self.acceptance = Acceptance(
+            ignore_invalid_headers=server.server.ignore_invalid_headers,
+            underscores_in_headers=server.server.underscores_in_headers,
+        )
+        self.level = Level([_route(location, make, deadlines) for location in server.locations])
+        nowhere = Location(LocationKind.PREFIX, "", server.settings)
+        self.root = Route(nowhere, make(nowhere), deadlines)
+        """What serves a request that no location is for: the server's own settings, without content."""
+
+
+def _route(location: Location, make: MakeServing, deadlines: Deadlines) -> Route:
+    route = Route(location, make(location), deadlines)
+    if location.locations:
+        route.level = Level([_route(inner, make, deadlines) for inner in location.locations])
+    return route
+
+
+class ListenRoutes:
+    """The servers behind one listening address."""
+
+    __slots__ = (
+        "_by_host",
+        "_exact",
+        "_leading",
+        "_regexes",
+        "_trailing",
+        "default",
+        "head_limit",
+        "header_timeout",
+        "line_limit",
+        "listen",
+    )
+
+    def __init__(self, listen: Listen, make: MakeServing, deadlines: Deadlines) -> None:
+        self.listen = listen
+        ready = {id(server): ServerRoutes(server, make, deadlines) for server in listen.servers}
+        self.default = ready[id(listen.default_server)]
+        self._exact: dict[bytes, ServerRoutes] = {}
+        self._leading: list[tuple[bytes, ServerRoutes]] = []
+        self._trailing: list[tuple[bytes, ServerRoutes]] = []
+        self._regexes: list[tuple[re.Pattern[bytes], ServerRoutes]] = []
+        for server in listen.servers:
+            self._add_names(server, ready[id(server)])
+        self._leading.sort(key=lambda item: len(item[0]), reverse=True)
+        self._trailing.sort(key=lambda item: len(item[0]), reverse=True)
+        self._by_host: dict[bytes, ServerRoutes] = dict(self._exact)
+        settings = listen.default_server.server
+        number, size = settings.large_client_header_buffers
+        self.line_limit = size
+        self.head_limit = number * size
+        self.header_timeout = deadlines.limit(settings.client_header_timeout)
+
+    def _add_names(self, server: Server, routes: ServerRoutes) -> None:
+        for name in server.names:
+            key = name.key.encode()
+            if name.kind is NameKind.EXACT:
+                self._exact.setdefault(key, routes)
+            elif name.kind is NameKind.LEADING:
+                self._leading.append((b"." + key.lstrip(b"."), routes))
+            elif name.kind is NameKind.TRAILING:
+                self._trailing.append((key.rstrip(b".") + b".", routes))
+            elif name.regex is not None:
+                self._regexes.append((name.regex, routes))
+
+    def server_for(self, exchange: Exchange) -> ServerRoutes:
+        """The server for the request's host."""
+        host = exchange.head.host
+        return self._by_host.get(host) or self._search(host, exchange)
+
+    def _search(self, host: bytes, exchange: Exchange) -> ServerRoutes:
+        for ending, routes in self._leading:
+            if host.endswith(ending) and len(host) > len(ending):
+                return routes
+        for beginning, routes in self._trailing:
+            if host.startswith(beginning) and len(host) > len(beginning):
+                return routes
+        for regex, routes in self._regexes:
+            match = regex.search(host)
+            if match is not None:
+                capture(exchange, match)
+                return routes
+        return self.default

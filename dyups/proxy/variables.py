@@ -1,0 +1,221 @@
+"""What ``$name`` reads: nginx's variables as functions of the exchange.
+
+The configuration floor compiles texts against :class:`ProxyVariables`; which names a text uses is noted, so that what
+costs time is kept only where somebody reads it (:attr:`ProxyVariables.attempts_wanted`).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from time import monotonic
+
+from dyups._version import VERSION
+from dyups.interfaces import Getter
+from dyups.proxy.exchange import AttemptRecord, Exchange
+
+_HOSTNAME = socket.gethostname().encode()
+
+
+def host(x: Exchange) -> bytes:
+    """The request's host, lower case, without port; else the server's name."""
+    return x.head.host or x.server.name
+
+
+def _uri(x: Exchange) -> bytes:
+    return x.uri
+
+
+def _args(x: Exchange) -> bytes:
+    return x.args
+
+
+def _is_args(x: Exchange) -> bytes:
+    return b"?" if x.args else b""
+
+
+def _number(value: int) -> bytes:
+    return b"%d" % value
+
+
+def _msec(x: Exchange) -> bytes:
+    return b"%.3f" % time.time()
+
+
+def _time_local(x: Exchange) -> bytes:
+    return time.strftime("%d/%b/%Y:%H:%M:%S %z").encode()
+
+
+def _time_iso8601(x: Exchange) -> bytes:
+    zone = time.strftime("%z")
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S')}{zone[:3]}:{zone[3:]}".encode()
+
+
+def _request_time(x: Exchange) -> bytes:
+    return b"%.3f" % (monotonic() - x.started)
+
+
+def _request_id(x: Exchange) -> bytes:
+    """16 random bytes in hexadecimal, the same for the whole request."""
+    if not x.request_id:
+        x.request_id = os.urandom(16).hex().encode()
+    return x.request_id
+
+
+def _server_name(x: Exchange) -> bytes:
+    return x.server.name
+
+
+def _status(x: Exchange) -> bytes:
+    return b"%03d" % x.status if x.status else b"000"
+
+
+def _proxy_port(x: Exchange) -> bytes:
+    _, colon, port = x.proxy_host.rpartition(b":")
+    return port if colon and port.isdigit() else b"80"
+
+
+def _forwarded_for(x: Exchange) -> bytes:
+    """``X-Forwarded-For`` as received with ``$remote_addr`` appended, or ``$remote_addr`` alone."""
+    received = x.head.value(b"x-forwarded-for")
+    address = x.client.client_address()[0]
+    return b"%b, %b" % (received, address) if received else address
+
+
+def _connection(index: int) -> Getter:
+    return lambda x: b"%d" % x.client.connection_numbers()[index]
+
+
+def _remote_port(x: Exchange) -> bytes:
+    port = x.client.client_address()[1]
+    return b"%d" % port if port else b""
+
+
+def _per_attempt(read: Callable[[AttemptRecord], bytes]) -> Getter:
+    """One value per server that was asked, joined as nginx does it: ``a, b``."""
+    return lambda x: b", ".join([read(record) for record in x.attempts])
+
+
+def _seconds(value: float) -> bytes:
+    return b"-" if value < 0 else b"%.3f" % value
+
+
+_PER_ATTEMPT: dict[str, Getter] = {
+    "upstream_addr": _per_attempt(lambda record: record.address),
+    "upstream_status": _per_attempt(lambda record: b"%d" % record.status if record.status else b"-"),
+    "upstream_connect_time": _per_attempt(lambda record: _seconds(record.connect_time)),
+    "upstream_header_time": _per_attempt(lambda record: _seconds(record.header_time)),
+    "upstream_response_time": _per_attempt(
+        lambda record: _seconds(
+            record.response_time if record.response_time >= 0 else monotonic() - record.began
+        )
+    ),
+}
+
+_PLAIN: dict[str, Getter] = {
+    "args": _args,
+    "body_bytes_sent": lambda x: _number(x.body_sent),
+    "bytes_sent": lambda x: _number(x.head_sent + x.body_sent),
+    "connection": _connection(0),
+    "connection_requests": _connection(1),
+    "content_length": lambda x: _number(x.head.content_length) if x.head.content_length >= 0 else b"",
+    "content_type": lambda x: x.head.value(b"content-type"),
+    "document_uri": _uri,
+    "dyups_version": lambda x: VERSION.encode(),
+    "host": host,
+    "hostname": lambda x: _HOSTNAME,
+    "is_args": _is_args,
+    "msec": _msec,
+    "nginx_version": lambda x: VERSION.encode(),
+    "pid": lambda x: _number(os.getpid()),
+    "proxy_add_x_forwarded_for": _forwarded_for,
+    "proxy_host": lambda x: x.proxy_host,
+    "proxy_port": _proxy_port,
+    "query_string": _args,
+    "remote_addr": lambda x: x.client.client_address()[0],
+    "remote_port": _remote_port,
+    "request": lambda x: x.head.line,
+    "request_id": _request_id,
+    "request_length": lambda x: _number(x.head.length + x.received),
+    "request_method": lambda x: x.head.method,
+    "request_time": _request_time,
+    "request_uri": lambda x: x.head.target,
+    "scheme": lambda x: b"http",
+    "server_addr": lambda x: x.client.local_address()[0],
+    "server_name": _server_name,
+    "server_port": lambda x: _number(x.client.local_address()[1]),
+    "server_protocol": lambda x: b"HTTP/1.1" if x.head.minor else b"HTTP/1.0",
+    "status": _status,
+    "time_iso8601": _time_iso8601,
+    "time_local": _time_local,
+    "uri": _uri,
+}
+
+
+def _header(name: str) -> Getter:
+    """``$http_NAME``: a request field, ``_`` for ``-``."""
+    field = name.replace("_", "-").encode()
+    if field == b"host":
+        return lambda x: x.head.raw_host
+    separator = b"; " if field == b"cookie" else b", "
+
+    def read(x: Exchange) -> bytes:
+        return separator.join([f.value for f in x.head.fields if f.name == field])
+
+    return read
+
+
+def _argument(name: str) -> Getter:
+    """``$arg_NAME``: the first argument of that name, in any case, not decoded."""
+    wanted = name.encode()
+
+    def read(x: Exchange) -> bytes:
+        for part in x.args.split(b"&") if x.args else ():
+            key, _, value = part.partition(b"=")
+            if key.lower() == wanted:
+                return value
+        return b""
+
+    return read
+
+
+def _cookie(name: str) -> Getter:
+    """``$cookie_NAME``: the value of the first cookie of that name."""
+    wanted = name.encode()
+
+    def read(x: Exchange) -> bytes:
+        for field in x.head.fields:
+            if field.name == b"cookie":
+                for part in field.value.split(b";"):
+                    key, _, value = part.strip().partition(b"=")
+                    if key.lower() == wanted:
+                        return value
+        return b""
+
+    return read
+
+
+_FAMILIES: dict[str, Callable[[str], Getter]] = {"http_": _header, "arg_": _argument, "cookie_": _cookie}
+
+
+class ProxyVariables:
+    """The variable table that runs (:class:`~dyups.interfaces.VariableTable`)."""
+
+    def __init__(self) -> None:
+        self.attempts_wanted = False
+        """A text read so far uses a ``$upstream_*`` variable."""
+
+    def lookup(self, name: str) -> Getter | None:
+        """See :class:`~dyups.interfaces.VariableTable`."""
+        if name in _PER_ATTEMPT:
+            self.attempts_wanted = True
+            return _PER_ATTEMPT[name]
+        plain = _PLAIN.get(name)
+        if plain is not None:
+            return plain
+        for prefix, make in _FAMILIES.items():
+            if name.startswith(prefix) and len(name) > len(prefix):
+                return make(name[len(prefix) :])
+        return None
