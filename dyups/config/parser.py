@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import glob
 import os
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from dyups.config.lexer import statements
@@ -56,6 +57,11 @@ def parse_text(text: str, file: str = "") -> tuple[Directive, ...]:
 
     Raises ConfigError where the text is not nginx's syntax; ``file`` is what its place names.
     """
+    return tuple(_Nesting(text, file, None).directives())
+
+
+def each_directive(text: str, file: str = "") -> Iterator[Directive]:
+    """As :func:`parse_text`, one directive at a time: a big dump never stands in memory as a tree."""
     return _Nesting(text, file, None).directives()
 
 
@@ -79,11 +85,15 @@ class _Nesting:
         self._file = file
         self._reader = reader
 
-    def directives(self) -> tuple[Directive, ...]:
+    def directives(self) -> Iterator[Directive]:
+        """The directives outside every block, each as soon as it has ended."""
         file, reader = self._file, self._reader
         here: list[Directive] = []
         waiting: list[tuple[list[Directive], tuple[str, ...], int]] = []
         for words, end, line, end_line in statements(self._text, file):
+            if here and not waiting:
+                yield from here
+                here = []
             if end == ";":
                 if reader is not None and words[0] == "include":
                     here += reader.include(Directive("include", words[1:], file, line))
@@ -103,7 +113,7 @@ class _Nesting:
         if waiting:
             line = self._text.count("\n") + 1
             raise ConfigError('unexpected end of file, expecting "}"', file, line)
-        return tuple(here)
+        yield from here
 
 
 class _Reader:
@@ -126,7 +136,7 @@ class _Reader:
             raise _cannot_open(path, error, origin) from None
         self.files.append(path)
         self._depth += 1
-        directives = _Nesting(text, path, self).directives()
+        directives = tuple(_Nesting(text, path, self).directives())
         self._depth -= 1
         return directives
 

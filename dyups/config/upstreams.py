@@ -18,7 +18,7 @@ from dyups.config.directives import check, read
 from dyups.config.directives.entry import Context
 from dyups.config.lexer import quote, statements
 from dyups.config.model import BalancingSpec, Place, ServerSpec, UpstreamSpec
-from dyups.config.parser import Directive, parse_text
+from dyups.config.parser import Directive, each_directive
 from dyups.config.scope import Scope
 from dyups.config.values import format_time, parse_number, parse_seconds, parse_server_address
 from dyups.errors import ConfigError
@@ -65,7 +65,7 @@ def parse_upstreams(text: str, file: str) -> list[UpstreamSpec]:
 
     Raises ConfigError for anything else.
     """
-    return [upstream_of(directive) for directive in parse_text(text, file)]
+    return [upstream_of(directive) for directive in each_directive(text, file)]
 
 
 def upstream_of(directive: Directive) -> UpstreamSpec:
