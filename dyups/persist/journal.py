@@ -161,12 +161,12 @@ class Journal:
         record = encode_record(sequence, payload)
         try:
             write_all(self._files, handle, record)
-        except OSError:
+        except Exception:
             self._take_back(handle)
             raise
         try:
             self._files.fsync(handle)
-        except OSError:
+        except Exception:
             self._distrust(handle)
             raise
         self._end = (self._end or 0) + len(record)
