@@ -59,8 +59,8 @@ class Files:
             return None
 
     def create(self, path: str, mode: int) -> int:
-        """An empty file, emptied if it was there, open for writing; a symbolic link in its place is refused."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        """A file that was not there, empty, open for writing."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         handle = os.open(path, flags, mode)
         os.fchmod(handle, mode)
         return handle
@@ -137,6 +137,9 @@ def install(files: Files, path: str, data: bytes, mode: int) -> None:
 
 
 def _write_aside(files: Files, path: str, data: bytes, mode: int) -> None:
+    # What an earlier attempt left here may have failed its fsync: never write into that file again.
+    with suppress(FileNotFoundError):
+        files.remove(path)
     handle = files.create(path, mode)
     try:
         write_all(files, handle, data)

@@ -369,9 +369,37 @@ class TrylockTests(InterfaceCase):
 
 
 words = st.sampled_from(
-    ["server", "127.0.0.1", "unix:/s", "weight=3", "backup", "keepalive", "8", ";", "{", "}", "#", '"', "'", "\\", "$x", "include", "upstream", "ip_hash", "hash"]
-    + ["random", "two", "::1", "[::1]:80", "down", "ü", "\x00", "1s"]
-    + ["\n", " "]
+    [
+        "server",
+        "127.0.0.1",
+        "unix:/s",
+        "weight=3",
+        "backup",
+        "keepalive",
+        "8",
+        ";",
+        "{",
+        "}",
+        "#",
+        '"',
+        "'",
+        "\\",
+        "$x",
+        "include",
+        "upstream",
+        "ip_hash",
+        "hash",
+        "random",
+        "two",
+        "::1",
+        "[::1]:80",
+        "down",
+        "ü",
+        "\0",
+        "1s",
+        "\n",
+        " ",
+    ]
 )
 good = st.sampled_from(
     [ONE, TWO, "server [::1]:80 weight=2 max_fails=0; keepalive 8;", "server unix:/s backup;"]

@@ -92,13 +92,11 @@ class Disk(Files):
 
     def create(self, path: str, mode: int) -> int:
         self._enter("create")
-        self.numbers += 1
         if path in self.names:
-            node = self.names[path]
-            node.seen = b""
-        else:
-            node = self.names[path] = Node(self.numbers, mode)
-            self._changed()
+            raise FileExistsError(errno.EEXIST, "File exists", path)
+        self.numbers += 1
+        node = self.names[path] = Node(self.numbers, mode)
+        self._changed()
         return self._open(node)
 
     def append_to(self, path: str) -> int:

@@ -46,7 +46,8 @@ class FilesTests(SynchronousTestCase):
     def test_link_in_the_way(self) -> None:
         """A symbolic link under the name of the file aside is not written through."""
         os.symlink("elsewhere", self.path + ASIDE)
-        self.assertRaises(OSError, install, self.files, self.path, b"two", 0o600)
+        install(self.files, self.path, b"two", 0o600)
+        self.assertEqual(os.listdir(self.folder), ["file"])
         self.assertFalse(os.path.exists(os.path.join(self.folder, "elsewhere")))
 
     def test_left_over_file_aside(self) -> None:
@@ -56,6 +57,11 @@ class FilesTests(SynchronousTestCase):
         install(self.files, self.path, b"whole", 0o644)
         data, stamp = self.files.read(self.path)
         self.assertEqual((data, stamp.mode), (b"whole", 0o644))
+
+    def test_create(self) -> None:
+        """A file that is there is not written into by mistake."""
+        install(self.files, self.path, b"one", 0o600)
+        self.assertRaises(FileExistsError, self.files.create, self.path, 0o600)
 
     def test_append(self) -> None:
         """Appended bytes stand at the end, also after the file was cut."""
@@ -80,13 +86,22 @@ class InstallFaultTests(SynchronousTestCase):
 
     def test_every_step_may_fail(self) -> None:
         """Whatever step fails, the old content or the new is there, and nothing half; the error is told."""
-        for step in range(1, 6):
+        for step in range(1, 7):
             disk = Disk(fail={step: errno.EIO})
             disk.put("/d/file", b"old")
             self.assertRaises(OSError, install, disk, "/d/file", b"new", 0o600)
             self.assertIn(disk.content("/d/file"), (b"old", b"new"))
             self.assertEqual([*disk.names], ["/d/file"])
             self.assertEqual(disk.handles, {})
+
+    def test_file_aside_that_cannot_be_removed(self) -> None:
+        """A file aside whose fsync failed is not written into again, even where it could not be removed at once."""
+        disk = Disk(fail={4: errno.EIO, 5: errno.EIO})
+        disk.put("/d/file", b"old")
+        self.assertRaises(OSError, install, disk, "/d/file", b"new", 0o600)
+        self.assertEqual([*disk.names], ["/d/file", "/d/file" + ASIDE])
+        install(disk, "/d/file", b"new", 0o600)
+        self.assertEqual((disk.names["/d/file"].saved, [*disk.names]), (b"new", ["/d/file"]))
 
     def test_short_writes(self) -> None:
         """A disk that takes a few bytes less than all is full: the old content stays."""
