@@ -47,6 +47,8 @@ def parse_globals(text: str) -> tuple[Directive, ...]:
         for directive in directives:
             if directive.block is not None:
                 raise ConfigError("block directives are not supported in -g option")
+            if directive.name == "include":
+                raise ConfigError('"include" directive is not allowed here')
             check(directive, Context.MAIN)
     except ConfigError as error:
         raise ConfigError(f"{error.message} in command line") from None

@@ -32,7 +32,7 @@ _QUOTED = {
 }
 _ESCAPE = re.compile(r"""\\(["'\\trn])""")
 _ESCAPED = {'"': '"', "'": "'", "\\": "\\", "t": "\t", "r": "\r", "n": "\n"}
-_NEEDS_QUOTES = re.compile(r"""[ \t\r\n;{}"'\\#]|\$\{""")
+_NEEDS_QUOTES = re.compile(r"""[ \t\r\n;{}"'\\#]|\$\Z""")
 
 
 class Statement(NamedTuple):

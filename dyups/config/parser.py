@@ -91,9 +91,6 @@ class _Nesting:
         here: list[Directive] = []
         waiting: list[tuple[list[Directive], tuple[str, ...], int]] = []
         for words, end, line, end_line in statements(self._text, file):
-            if here and not waiting:
-                yield from here
-                here = []
             if end == ";":
                 if reader is not None and words[0] == "include":
                     here += reader.include(Directive("include", words[1:], file, line))
@@ -110,6 +107,9 @@ class _Nesting:
                 here.append(Directive(opening[0], opening[1:], file, line, block))
             else:
                 raise ConfigError('unexpected "}"', file, end_line)
+            if here and not waiting:
+                yield from here
+                here = []
         if waiting:
             line = self._text.count("\n") + 1
             raise ConfigError('unexpected end of file, expecting "}"', file, line)

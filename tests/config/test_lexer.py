@@ -111,7 +111,10 @@ class Properties(SynchronousTestCase):
         self.assertTrue(all(statement.end in ";{}" for statement in found))
 
     @settings(deadline=None)
-    @given(st.lists(st.text(st.characters(exclude_categories=()), max_size=20), min_size=1), st.sampled_from(";{"))
+    @given(
+        st.lists(st.text(st.characters(exclude_categories=()), max_size=20), min_size=1),
+        st.sampled_from(";{"),
+    )
     def test_quoted_words_read_back(self, words: list[str], end: str) -> None:
         """Words that are written with ``quote`` read back as they were."""
         line = " ".join(quote(word) for word in words)
@@ -130,7 +133,14 @@ class Properties(SynchronousTestCase):
     def test_hostile_texts_are_read_in_linear_time(self) -> None:
         """A body of a few hundred kilobytes never takes more than moments."""
         n = 200_000
-        for text in ("a " * n, "'" * n, "\\" * n, "x_by_lua_block {" + "[[" * n, "x_by_lua_block {" + '"\\' * n, "$" * n):
+        for text in (
+            "a " * n,
+            "'" * n,
+            "\\" * n,
+            "x_by_lua_block {" + "[[" * n,
+            "x_by_lua_block {" + '"\\' * n,
+            "$" * n,
+        ):
             began = perf_counter()
             self.assertRaises(ConfigError, read, text)
             self.assertLess(perf_counter() - began, 5.0)

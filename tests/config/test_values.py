@@ -70,7 +70,12 @@ LISTENS = {
     "[::]:84": TcpAddress("::", 84),
     "unix:/run/x.sock": UnixAddress("/run/x.sock"),
 }
-BAD_LISTENS = {"0": "invalid port", "70000": "invalid port", "a.example:80": "host not found", ":1": "no host"}
+BAD_LISTENS = {
+    "0": "invalid port",
+    "70000": "invalid port",
+    "a.example:80": "host not found",
+    ":1": "no host",
+}
 
 
 class Times(SynchronousTestCase):

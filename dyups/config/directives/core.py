@@ -63,6 +63,13 @@ ENTRIES: tuple[Entry, ...] = (
         owner=Settings,
         attribute="http",
     ),
+    structure(
+        "include",
+        _MAIN | _EVENTS | Context.HTTP_SERVER_LOCATION,
+        words("file | pattern", 1, 1),
+        "Takes in other files: relative to the folder of the main configuration file, and where nothing is there, "
+        "to the prefix.  A pattern without matches is fine, a missing file is an error.",
+    ),
     setting(
         "daemon",
         _MAIN,

@@ -1,0 +1,84 @@
+"""Listens and the servers behind them."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from dyups.config.listening import ListenTable, parse_listen
+from dyups.config.model import Listen, LocationSettings, Server, ServerSettings
+from dyups.config.names import NO_NAME, parse_server_name
+from dyups.config.parser import parse_text
+from dyups.interfaces import TcpAddress, UnixAddress
+from tests.config.helpers import message_of
+
+
+def server(name: str) -> Server:
+    return Server(parse_server_name(name), ServerSettings(), LocationSettings())
+
+
+A, B = server("a"), server("b")
+
+
+def listens(*behind: tuple[str, Server]) -> tuple[Listen, ...]:
+    table = ListenTable()
+    for text, item in behind:
+        table.add(parse_listen(parse_text(f"listen {text};", "f")[0]), item)
+    return table.listens()
+
+
+class Listens(SynchronousTestCase):
+    """What listens make."""
+
+    def test_servers_of_an_address(self) -> None:
+        """Addresses and servers keep their order; the first server is the default."""
+        found = listens(("80", A), ("81", A), ("*:80", B))
+        self.assertEqual(
+            found,
+            (Listen(TcpAddress("0.0.0.0", 80), (A, B), A), Listen(TcpAddress("0.0.0.0", 81), (A,), A)),
+        )
+
+    def test_default_server(self) -> None:
+        """The server that says so is the default."""
+        self.assertIs(listens(("80", A), ("80 default_server", B))[0].default_server, B)
+
+    def test_options(self) -> None:
+        """Options of the socket may be said once, by any of its servers."""
+        found = listens(("[::]:80", A), ("[::]:80 backlog=99 reuseport ipv6only=off", B))[0]
+        self.assertEqual((found.backlog, found.reuseport, found.ipv6only), (99, True, False))
+        plain = listens(("unix:/run/x", A))[0]
+        self.assertEqual((plain.backlog, plain.reuseport, plain.ipv6only), (511, False, True))
+        self.assertEqual(plain.address, UnixAddress("/run/x"))
+
+    def test_harmless_options(self) -> None:
+        """Options that change nothing visible are accepted."""
+        text = "80 deferred bind fastopen=3 so_keepalive=on rcvbuf=1k sndbuf=1k"
+        self.assertEqual(listens((text, A)), (Listen(TcpAddress("0.0.0.0", 80), (A,), A),))
+
+    def test_mistakes(self) -> None:
+        """Mistakes are nginx's, with the place."""
+        for texts, error in {
+            ("99999",): 'invalid port in "99999" of the "listen" directive in f:1',
+            ("80 foo",): 'invalid parameter "foo" in f:1',
+            ("80 ssl",): 'the "ssl" parameter of the "listen" directive is not supported in f:1',
+            (
+                "80 proxy_protocol",
+            ): 'the "proxy_protocol" parameter of the "listen" directive is not supported in f:1',
+            ("80 backlog=0",): 'invalid backlog "0" in f:1',
+            ("80 backlog=x",): 'invalid backlog "x" in f:1',
+            ("80 ipv6only=on",): 'ipv6only is not supported on addr "0.0.0.0:80" in f:1',
+            ("[::]:80 ipv6only=x",): 'invalid ipv6only flags "x" in f:1',
+            ("80 default_server", "80 default_server"): "a duplicate default server for 0.0.0.0:80 in f:1",
+            ("80 backlog=1", "80 reuseport"): "duplicate listen options for 0.0.0.0:80 in f:1",
+        }.items():
+            self.assertEqual(message_of(self, listens, *zip(texts, (A, B), strict=False)), error)
+
+    def test_same_server_twice(self) -> None:
+        """A server listens on an address once."""
+        self.assertEqual(
+            message_of(self, listens, ("80", A), ("*:80", A)), "a duplicate listen 0.0.0.0:80 in f:1"
+        )
+
+    def test_equal_servers_are_two(self) -> None:
+        """Two blocks that say the same are two servers."""
+        self.assertEqual(len(listens(("80", server("x")), ("80", server("x")))[0].servers), 2)
+        self.assertEqual(NO_NAME.key, "")
