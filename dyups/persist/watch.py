@@ -55,7 +55,7 @@ class DumpWatch:
 
     def start(self) -> None:
         """Look now, and then every period."""
-        self._over = self._loop.start(self._period).addCallbacks(lambda _: None, _report)
+        self._over = self._loop.start(self._period).addCallback(lambda _: None)
 
     def stop(self) -> Deferred[None]:
         """Look no more; fires when a look under way is over."""
@@ -64,7 +64,7 @@ class DumpWatch:
         return self._over
 
     def _look(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._bring_in())
+        return Deferred.fromCoroutine(self._bring_in()).addErrback(_report)
 
     async def _bring_in(self) -> None:
         """One look.  A file that is away, or cannot be read, is waited for."""
@@ -98,4 +98,4 @@ def _differences(before: Dump | None, now: Dump) -> tuple[list[UpstreamSpec], li
 
 
 def _report(failure: Failure) -> None:
-    _log.failure("the dump file is not watched any more", failure)
+    _log.failure("the dump file could not be brought in", failure)

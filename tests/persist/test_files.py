@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+import tempfile
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,8 +17,8 @@ class FilesTests(SynchronousTestCase):
     """The operating system's files behave as the journal and the dump need them."""
 
     def setUp(self) -> None:
-        self.folder = self.mktemp()
-        os.mkdir(self.folder)
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
         self.path = os.path.join(self.folder, "file")
         self.files = Files()
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -133,6 +136,28 @@ class StoreTests(SynchronousTestCase):
         self.assertEqual((self.names(), self.journalled()), (["a", "b"], [2]))
         self.clock.advance(QUIET)
         self.assertEqual((self.names(), self.journalled()), (["a", "b"], []))
+
+
+class RealFilesTests(SynchronousTestCase):
+    """The whole on a real folder."""
+
+    def test_life(self) -> None:
+        """What was stored is there after a kill, after a dump, and after an orderly end."""
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        settings = DyupsSettings(dyups_upstream_conf=os.path.join(folder, "upstream.conf"))
+        http, clock, specs = Http(dyups=settings), Clock(), [one("a")]
+        store = open_store(settings, restore(http, decode), lambda: (1, specs), clock, execute)
+        self.successResultOf(store.append(1, up("a").encode()))
+        self.assertEqual([*restore(http, decode).upstreams], specs)
+        store.applied()
+        clock.advance(QUIET)
+        self.successResultOf(store.append(2, up("b").encode()))
+        specs.append(one("b"))
+        self.assertEqual([*restore(http, decode).upstreams], specs)
+        self.successResultOf(store.close())
+        self.assertEqual([*restore(http, decode).upstreams], specs)
+        self.assertEqual(sorted(os.listdir(folder)), ["upstream.conf", "upstream.conf.journal"])
 
 
 class OpenTests(SynchronousTestCase):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 
-from twisted.internet.defer import Deferred, execute, succeed
+from twisted.internet.defer import Deferred, execute, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -103,6 +104,28 @@ class WatchTests(SynchronousTestCase):
         self.busy.callback(None)
         self.clock.advance(1.0)
         self.assertEqual(self.adopted[1:], [(["a 3"], [])])
+
+    def test_our_own_mistake(self) -> None:
+        """An error that nobody foresaw is in the log, and the next version is brought in."""
+        self.busy = fail(ZeroDivisionError())
+        self.put(block("a", 2))
+        self.clock.advance(1.0)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.busy = succeed(None)
+        self.put(block("a", 3) + block("b", 1))
+        self.clock.advance(1.0)
+        self.assertEqual(self.adopted[1:], [(["a 3"], [])])
+
+    def test_file_that_goes_while_it_is_read(self) -> None:
+        """A file that is gone when it is to be read is waited for."""
+        self.put(block("a", 2))
+        self.disk.fail_calls = {"read": errno.ENOENT}
+        self.clock.advance(1.0)
+        self.assertEqual(self.adopted, [])
+        self.disk.fail_calls = {}
+        self.put(block("a", 3) + block("b", 1))
+        self.clock.advance(1.0)
+        self.assertEqual(self.adopted, [(["a 3"], [])])
 
     def test_stop(self) -> None:
         """A stopped watch leaves no timer, and waits for what is under way."""
