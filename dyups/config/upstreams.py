@@ -17,7 +17,7 @@ from typing import Any
 from dyups.config.directives import check, read
 from dyups.config.directives.entry import Context
 from dyups.config.lexer import quote, statements
-from dyups.config.model import BalancingSpec, Place, ServerSpec, UpstreamSpec
+from dyups.config.model import Place, ServerSpec, UpstreamSpec
 from dyups.config.parser import Directive, each_directive
 from dyups.config.scope import Scope
 from dyups.config.values import format_time, parse_number, parse_seconds, parse_server_address
@@ -26,10 +26,6 @@ from dyups.errors import ConfigError
 MAX_NAME = 255
 _BAD_NAME = re.compile(r"[\x00-\x20\x7f-\xa0\ud800-\udfff/;{}\"'\\$\s]")
 _NO_SCOPE = Scope()
-_ROUND_ROBIN = BalancingSpec()
-
-#: Balancing commands that are served, by name, with the reader of their arguments: the seam for other methods.
-METHODS: dict[str, Any] = {}
 
 
 def check_name(name: str) -> None:
@@ -91,7 +87,6 @@ def build_upstream(name: str, commands: Iterable[Directive], place: Place) -> Up
     return UpstreamSpec(
         name,
         tuple(draft.servers),
-        balancing=draft.balancing,
         commands=tuple(draft.commands),
         place=place,
         **draft.fields,
@@ -103,7 +98,6 @@ class _Draft:
     """An upstream while its commands are read."""
 
     servers: list[ServerSpec] = field(default_factory=list)
-    balancing: BalancingSpec = _ROUND_ROBIN
     commands: list[str] = field(default_factory=list)
     fields: dict[str, Any] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
@@ -112,22 +106,16 @@ class _Draft:
         if directive.name == "server":
             self.servers.append(_server_of(directive))
             return
-        if directive.name in METHODS:
-            self._balance(directive)
-            return
         entry = check(directive, Context.UPSTREAM)
         if directive.name in self.seen:
             raise directive.error(f'"{directive.name}" directive is duplicate')
         self.seen.add(directive.name)
         value = read(entry, directive, _NO_SCOPE)
         if entry.generic:
+            # A balancing method is an entry of the table that sets ``balancing``; there can be one.
+            if entry.attribute == "balancing" and "balancing" in self.fields:
+                raise directive.error("load balancing method redefined")
             self.fields[entry.attribute] = value
-        self.commands.append(_canonical(directive))
-
-    def _balance(self, directive: Directive) -> None:
-        if self.balancing is not _ROUND_ROBIN:
-            raise directive.error("load balancing method redefined")
-        self.balancing = METHODS[directive.name](directive)
         self.commands.append(_canonical(directive))
 
 

@@ -8,7 +8,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.config.model import Place, ServerSpec, UpstreamSpec
+from dyups.config import upstreams
+from dyups.config.directives.entry import Call, Context, Entry, Kind
+from dyups.config.model import BalancingSpec, Place, ServerSpec, UpstreamSpec
+from dyups.config.parser import Directive
 from dyups.config.upstreams import (
     check_name,
     parse_commands,
@@ -185,6 +188,32 @@ class Bodies(SynchronousTestCase):
             parse_commands("a", good[:at] + piece + good[at + cut :])
         except ConfigError as error:
             self.assertGreater(error.line, 0)
+
+
+class Balancing(SynchronousTestCase):
+    """The seam for balancing methods."""
+
+    def setUp(self) -> None:
+        def method(call: Call) -> BalancingSpec:
+            return BalancingSpec(call.name, call.args)
+
+        def entry_of(directive: Directive, context: Context) -> Entry:
+            return Entry(
+                directive.name, context, Kind("", 0, 1, method), "", owner=UpstreamSpec, attribute="balancing"
+            )
+
+        self.patch(upstreams, "check", entry_of)
+
+    def test_method(self) -> None:
+        """An entry of the table that reads to a balancing method sets it, and it is shown with the commands."""
+        spec = parse_commands("a", "hash $uri;\nserver b;")
+        self.assertEqual(spec.balancing, BalancingSpec("hash", ("$uri",)))
+        self.assertEqual(print_commands(spec), "hash $uri;\nserver b;\n")
+
+    def test_two_methods(self) -> None:
+        """An upstream has one."""
+        message = message_of(self, parse_commands, "a", "hash x;\nip_hash; server b;")
+        self.assertEqual(message, "load balancing method redefined in line 2")
 
 
 class Names(SynchronousTestCase):

@@ -8,7 +8,8 @@ from dyups.config.model import Http, UpstreamSpec
 from dyups.config.values import parse_number
 from dyups.errors import ConfigError
 
-#: Balancing commands of nginx and Tengine; ``upstreams.METHODS`` has those that are served.
+#: Balancing commands of nginx and Tengine that are not served.  One that is becomes a ``setting`` whose kind reads to
+#: a ``BalancingSpec`` and whose attribute is ``balancing``.
 BALANCING = (
     "hash",
     "ip_hash",
