@@ -23,7 +23,6 @@ from dyups.config.model import (
     ReturnStep,
     SetStep,
     Step,
-    Template,
 )
 from dyups.config.parser import Directive
 from dyups.config.regex import compile_regex
@@ -49,7 +48,6 @@ class Inside:
     locations: list[Location] = field(default_factory=list)
     content: Content | None = None
     content_by: str = ""
-    echoes: list[tuple[Template, bool]] = field(default_factory=list)
     internal: bool = False
 
     def add(self, directive: Directive, pattern: str = "") -> None:
@@ -169,22 +167,13 @@ def _return(inside: Inside, directive: Directive) -> None:
 def _echo(inside: Inside, directive: Directive) -> None:
     open_ended = directive.args[:1] == ("-n",)
     words = [inside.scope.template(word) for word in directive.args[open_ended:]]
-    spaced = [item for word in words for item in (constant(" "), word)][1:]
-    if not inside.echoes:
+    parts = [item for word in words for item in (constant(" "), word)][1:]
+    if not open_ended:
+        parts.append(constant("\n"))
+    before = inside.content.lines if isinstance(inside.content, Echo) else ()
+    if not before:
         inside.hold(Echo(()), "echo")
-    inside.echoes.append((concatenate(spaced) if spaced else constant(""), open_ended))
-    inside.content = _join_echoes(inside.echoes)
-
-
-def _join_echoes(echoes: list[tuple[Template, bool]]) -> Echo:
-    """A text without its newline and the next one are one line."""
-    lines: list[list[Template]] = [[]]
-    for text, open_ended in echoes:
-        lines[-1].append(text)
-        if not open_ended:
-            lines.append([])
-    open_end = bool(lines[-1])
-    return Echo(tuple(concatenate(line) for line in lines if line), last_newline=not open_end)
+    inside.content = Echo((*before, concatenate(parts)))
 
 
 def _proxy_pass(inside: Inside, directive: Directive) -> None:

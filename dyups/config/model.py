@@ -129,9 +129,7 @@ class Echo:
     """``echo TEXT …;``: the texts of one command joined by a space, each command ended by a newline."""
 
     lines: tuple[Template, ...]
-    """Without their newlines, which whoever answers adds."""
-    last_newline: bool = True
-    """False where the last command was ``echo -n``: no newline behind the last line."""
+    """One for each command, its newline (which ``echo -n`` leaves away) included: joined they are the answer."""
 
 
 @dataclass(frozen=True, slots=True)
