@@ -9,7 +9,8 @@ The package is built in floors; imports go down, never up and never across (chec
     persist                    dump file and journal
     upstream                   the dynamic map: all that proxy and control share
     balancing                  choosing a peer
-    config | http1 | net | metrics
+    metrics
+    config | http1 | net
     interfaces, errors
 
 The life of a request and the life of a change are told in ``docs/architecture.rst``.
