@@ -1,0 +1,258 @@
+"""Exchange tests as conversations, with no network: what the client says, what the server hears, what both get.
+
+A :class:`World` is a data plane on a configuration text, with transports in memory and an injected clock.  Clients are
+made by ``world.client()``; each connection that the proxy opens appears in ``world.servers`` as a :class:`Wire`, whose
+``got`` is what the proxy sent and whose ``say`` answers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost, ConnectionRefusedError
+from twisted.internet.interfaces import IConsumer, IPushProducer, ITransport
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from dyups.config.build import build
+from dyups.config.model import Http, Listen, Location
+from dyups.config.parser import Tree, parse_text
+from dyups.interfaces import Address, TcpAddress
+from dyups.proxy.contents import serving_maker
+from dyups.proxy.deadlines import Deadlines
+from dyups.proxy.listener import Listener
+from dyups.proxy.literals import constant_groups
+from dyups.proxy.plane import DataPlane
+from dyups.proxy.serving import Serving
+from dyups.proxy.variables import ProxyVariables
+from dyups.upstream.map import UpstreamMap
+from dyups.upstream.resolve import resolve_now
+
+CLIENT = IPv4Address("TCP", "192.0.2.7", 54321)
+
+
+@implementer(ITransport, IConsumer, IPushProducer)
+class Wire:
+    """One end of a connection in memory, as a Twisted transport: the proxy holds it, the test is the other end.
+
+    ``high`` bytes not yet read by the test pause the registered producer, as a full socket would; ``read()`` takes
+    them and resumes it.
+    """
+
+    def __init__(self, protocol: Any, peer: Any, host: Any, high: int = 65536) -> None:
+        self.protocol = protocol
+        self.got = b""
+        self.closing = False
+        self.closed = False
+        self.aborted = False
+        self.write_closed = False
+        self.reading = True
+        self.writes: list[bytes] = []
+        self.high: float = high
+        self._peer, self._host = peer, host
+        self._producer: Any = None
+        self._paused = False
+        self._waiting: list[bytes] = []
+
+    # -- the test's side -----------------------------------------------------------------------------------------
+
+    def say(self, data: bytes) -> None:
+        """Send ``data`` to the proxy; held back while the proxy does not read."""
+        self._waiting.append(data)
+        self._deliver()
+
+    def read(self) -> bytes:
+        """Take what has come; the proxy may write again."""
+        data, self.got = self.got, b""
+        if self._paused and not self.closed:
+            self._paused = False
+            if self._producer is not None:
+                self._producer.resumeProducing()
+        self._finish()
+        return data
+
+    def hang_up(self, clean: bool = True) -> None:
+        """Close the other end."""
+        self._lost(ConnectionDone() if clean else ConnectionLost())
+
+    def _deliver(self) -> None:
+        while self._waiting and self.reading and not self.closed:
+            self.protocol.dataReceived(self._waiting.pop(0))
+
+    def _lost(self, reason: Exception) -> None:
+        if not self.closed:
+            self.closed = True
+            if self._producer is not None:
+                self._producer.stopProducing()
+            self.protocol.connectionLost(Failure(reason))
+
+    # -- the proxy's side: a Twisted transport ---------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        if self.closed or self.closing or self.write_closed:
+            return
+        assert isinstance(data, bytes)
+        self.writes.append(data)
+        self.got += data
+        if len(self.got) >= self.high and not self._paused:
+            self._paused = True
+            if self._producer is not None:
+                self._producer.pauseProducing()
+
+    def writeSequence(self, data: list[bytes]) -> None:
+        self.write(b"".join(data))
+
+    def loseConnection(self) -> None:
+        self.closing = True
+        self._finish()
+
+    def _finish(self) -> None:
+        if self.closing and self._producer is None and len(self.got) < self.high:
+            self._lost(ConnectionDone())
+
+    def loseWriteConnection(self) -> None:
+        self.write_closed = True
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+        self._lost(ConnectionAborted())
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        assert self._producer is None and streaming
+        self._producer = producer
+
+    def unregisterProducer(self) -> None:
+        self._producer = None
+        self._finish()
+
+    def pauseProducing(self) -> None:
+        self.reading = False
+
+    def resumeProducing(self) -> None:
+        self.reading = True
+        self._deliver()
+
+    def stopProducing(self) -> None:
+        self.loseConnection()
+
+    def getPeer(self) -> Any:
+        return self._peer
+
+    def getHost(self) -> Any:
+        return self._host
+
+
+class Dialled:
+    """A connection that the proxy is opening: accept or refuse it."""
+
+    def __init__(self, address: Address, factory: Any, timeout: float, world: World) -> None:
+        self.address, self.timeout = address, timeout
+        self.stopped = False
+        self._factory, self._world = factory, world
+
+    def accept(self, high: int = 65536) -> Wire | None:
+        """The server takes the connection; None where the proxy does not want it any more."""
+        protocol = self._factory.buildProtocol(_twisted(self.address))
+        if protocol is None:
+            return None
+        wire = Wire(protocol, _twisted(self.address), IPv4Address("TCP", "127.0.0.1", 40000), high)
+        self._world.servers.append(wire)
+        protocol.makeConnection(wire)
+        return wire
+
+    def refuse(self, error: Exception | None = None) -> None:
+        """The connection fails; by default it is refused."""
+        refused = ConnectionRefusedError(osError=111)
+        self._factory.clientConnectionFailed(self, Failure(error or refused))
+
+    def stopConnecting(self) -> None:
+        self.stopped = True
+
+
+def _twisted(address: Address) -> IPv4Address | UNIXAddress:
+    if isinstance(address, TcpAddress):
+        return IPv4Address("TCP", address.host, address.port)
+    return UNIXAddress(address.path)
+
+
+class World:
+    """A data plane on ``http`` (the inside of an ``http`` block), with a clock that only the test moves.
+
+    ``accept`` decides whether dialled connections stand at once; with False they wait in ``dialled``.
+    """
+
+    def __init__(
+        self,
+        http: str,
+        *,
+        accept: bool = True,
+        high: int = 65536,
+        period: float = 1.0,
+        resources: dict[str, Callable[[Location], Serving]] | None = None,
+    ) -> None:
+        self.clock = Clock()
+        variables = ProxyVariables()
+        tree = Tree(parse_text("events {}\nhttp {\n" + http + "\n}"), ())
+        settings = build(tree, prefix=os.sep, variables=variables, default_port=8080)
+        assert settings.http is not None
+        self.http: Http = settings.http
+        self.upstreams = UpstreamMap()
+        for spec in self.http.upstreams:
+            self.upstreams.replace(spec, resolve_now(spec))
+        self.accept = accept
+        self.high = high
+        self.dialled: list[Dialled] = []
+        self.servers: list[Wire] = []
+        self.clients: list[Wire] = []
+        self.deadlines = Deadlines(self.clock, period, self._tick)
+        wanted = variables.attempts_wanted
+        self.plane = DataPlane(
+            self.upstreams, self.deadlines, self._dial, attempts_wanted=wanted, wall=lambda: 1_000_000_000
+        )
+        literals, self.warnings = constant_groups(self.http, lenient=True, query=lambda name: ("192.0.2.1",))
+        any_literal = self.http.dyups.dyups_literal_targets
+        make = serving_maker(self.plane, resources or {}, literals, any_literal=any_literal)
+        self.listeners = [Listener(listen, self.plane, make) for listen in self.http.listens]
+        self.deadlines.start()
+
+    def _tick(self) -> None:
+        self.plane.tick()
+
+    def _dial(self, address: Address, factory: Any, timeout: float) -> Any:
+        dialled = Dialled(address, factory, timeout, self)
+        self.dialled.append(dialled)
+        if self.accept:
+            dialled.accept(self.high)
+        return dialled
+
+    def client(self, listener: int = 0, high: int = 65536) -> Wire:
+        """A client connects to the listener of that number."""
+        listen: Listen = self.listeners[listener].listen
+        host = IPv4Address("TCP", "127.0.0.1", getattr(listen.address, "port", 0))
+        protocol = self.listeners[listener].buildProtocol(None)
+        wire = Wire(protocol, CLIENT, host, high)
+        self.clients.append(wire)
+        protocol.makeConnection(wire)
+        return wire
+
+    def ask(self, request: bytes, listener: int = 0) -> bytes:
+        """One request on a connection of its own, and the answer that came at once."""
+        wire = self.client(listener)
+        wire.say(request)
+        return wire.read()
+
+    def pass_time(self, seconds: float) -> None:
+        """Move the clock, one period at a time."""
+        self.clock.pump([self.deadlines.period] * int(seconds / self.deadlines.period + 0.5))
+
+
+def head(answer: bytes) -> tuple[int, dict[str, str], bytes]:
+    """An answer as (status, fields by lower-case name, body)."""
+    start, _, body = answer.partition(b"\r\n\r\n")
+    first, *lines = start.decode("latin-1").split("\r\n")
+    fields = dict(line.split(": ", 1) for line in lines)
+    return int(first.split()[1]), {name.lower(): value for name, value in fields.items()}, body
