@@ -2,6 +2,9 @@
 
 :class:`ChunkedReader` takes what arrived and gives the data in it; it holds at most one unfinished size line.
 Trailer fields are read over and dropped, within a bound.
+
+Lines end with CRLF and nothing else, as in nginx's present reader: RFC 9112 section 2.2 forgives a bare LF in heads
+alone, and readers that differ about one here differ about where the body ends.
 """
 
 from __future__ import annotations
@@ -64,18 +67,20 @@ class ChunkedReader:
             if end < 0:
                 self._hold(data[start:])
                 break
-            self._line(_without_end(data[start:end]))
+            if data[end - 1] != 13 or end == start:  # CR
+                raise BadChunk("line without CR")
+            self._line(data[start : end - 1])
             start = end + 1
         if self._at is _At.DONE:
             self.rest = data[start:]
         return out[0] if len(out) == 1 else b"".join(out)
 
     def _hold(self, piece: bytes) -> None:
-        bound = {_At.DATA_END: 1, _At.TRAILER: _LONGEST_TRAILER}.get(self._at, _LONGEST_LINE)
-        if len(piece) > bound:
+        if self._at is _At.DATA_END:
+            if piece != b"\r":
+                raise BadChunk("chunk data longer than its size")
+        elif len(piece) > 1 + (_LONGEST_LINE if self._at is _At.SIZE else _LONGEST_TRAILER - self._trailer):
             raise BadChunk("chunk line too long")
-        if self._at is _At.DATA_END and piece != b"\r":
-            raise BadChunk("chunk data longer than its size")
         self._held = piece
 
     def _line(self, line: bytes) -> None:
@@ -97,11 +102,6 @@ class ChunkedReader:
                 raise BadChunk("trailer too long")
             if b":" not in line or b"\r" in line or line[:1] in (b" ", b"\t", b":"):
                 raise BadChunk("invalid trailer")
-
-
-def _without_end(line: bytes) -> bytes:
-    """The line less its CR; nginx takes a bare LF here too."""
-    return line[:-1] if line.endswith(b"\r") else line
 
 
 def chunk(data: bytes) -> bytes:

@@ -2,8 +2,8 @@
 
 Header lines repeat from request to request, so the reader keeps a bounded table from the bytes of a line to its
 :class:`Field`; a line that was seen before costs one dictionary look-up.  Only lines that passed every check are in the
-table, so a hit needs no further check.  Values that are secret or never repeat (cookies, credentials, dates, lengths)
-are not kept.
+table, so a hit needs no further check.  Values that are secret (cookies, credentials) are not kept, nor are those of
+which there is one per document; a date is the same for a second, and lengths repeat.
 
 Used by ``http1.request`` and ``http1.response``; the data plane reads the fields.
 """
@@ -64,10 +64,17 @@ _FORGET = frozenset(
     {
         b"authorization",
         b"proxy-authorization",
+        b"proxy-authenticate",
+        b"www-authenticate",
+        b"authentication-info",
+        b"proxy-authentication-info",
         b"cookie",
+        b"cookie2",
         b"set-cookie",
-        b"content-length",
-        b"date",
+        b"set-cookie2",
+        b"x-api-key",
+        b"x-auth-token",
+        b"x-csrf-token",
         b"etag",
         b"last-modified",
     }
@@ -82,6 +89,10 @@ _UNDERSCORED_NAME = re.compile(rb"[A-Za-z0-9_-]+").fullmatch
 _BROKEN_NAME = re.compile(rb"[\x00-\x20\x7f]").search
 # RFC 9110 section 5.5: CR, LF and NUL in a value are dangerous; CR and LF cannot get here whole.
 _BROKEN_VALUE = re.compile(rb"[\x00\r\n]").search
+
+
+_LENGTH = re.compile(rb"[0-9]{1,19}").fullmatch
+_LONGEST_BODY = (1 << 63) - 1
 
 
 class BadField(ValueError):
@@ -158,6 +169,14 @@ class FieldReader:
 def tokens(value: bytes) -> list[bytes]:
     """The members of a comma-separated list, lower case (RFC 9110 section 5.6.1: empty ones do not count)."""
     return [token for part in value.lower().split(b",") if (token := part.strip(b" \t"))]
+
+
+def length(value: bytes) -> int:
+    """The value of ``Content-Length``, or -1 where it is not plain digits or more than 63 bits (nginx's ``off_t``)."""
+    if _LENGTH(value) is None:
+        return -1
+    found = int(value)
+    return found if found <= _LONGEST_BODY else -1
 
 
 def clean(value: bytes) -> bytes:

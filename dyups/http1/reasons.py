@@ -46,9 +46,7 @@ PHRASES: dict[int, bytes] = {
 }
 
 #: Codes for which nginx makes a small HTML page when a response has no body of its own.
-WITH_PAGE = frozenset(
-    code for code in PHRASES if code in (301, 302, 303, 307, 308) or (code >= 400 and code not in (409, 412))
-) | {409, 412}
+WITH_PAGE = frozenset(code for code in PHRASES if code >= 400) | {301, 302, 303, 307, 308}
 
 
 def status_line(code: int) -> bytes:

@@ -11,19 +11,17 @@ import re
 
 from dyups.errors import RequestRefused
 from dyups.http1 import fields as f
-from dyups.http1.fields import BadField, BareLineFeed, Field, FieldReader, tokens
+from dyups.http1.fields import BadField, BareLineFeed, Field, FieldReader, length, tokens
 from dyups.http1.target import BadTarget, split_absolute
 
-# RFC 9112 section 3; nginx takes any method of capital letters, '_' and '-'.
-_LINE = re.compile(rb"([A-Z_-]+) +([!-~\x80-\xff]+) +HTTP/([0-9]+)\.([0-9]+)").fullmatch
+# RFC 9112 section 3; nginx takes any method of capital letters, '_' and '-', and more spaces than one.
+_LINE = re.compile(rb"([A-Z_-]+) +([!-~\x80-\xff]+) +HTTP/([1-9][0-9]*)\.([0-9]{1,3}) *").fullmatch
 _HOST = re.compile(
-    rb"(\[[0-9A-Fa-f:.]+\]|(?!.*\.\.)[A-Za-z0-9!$&'()*+,;=._~%\x80-\xff-]+?)\.?(?::[0-9]*)?"
+    rb"(\[[0-9A-Fa-f:.]+\]|(?!\.(?::|\Z)|.*\.\.)[A-Za-z0-9!$&'()*+,;=._~%\x80-\xff-]+?)\.?(?::[0-9]*)?"
 ).fullmatch
 #: The end of a head whose lines may end with a bare LF.
 BARE_END = re.compile(rb"\n\r?\n").search
-_DIGITS = re.compile(rb"[0-9]{1,19}").fullmatch
 
-#: Heads this side of the bound are split at once; a longer one was refused before it got here.
 READER = FieldReader(f.REQUEST_KINDS, strict_names=True)
 
 # What Connection may hold in nearly every request, with its meaning: (close, keep-alive).
@@ -55,11 +53,11 @@ class RequestHead:
         self.target = b""
         self.minor = 1
         self.fields: list[Field] = []
-        """All fields that count, in order; those of INVALID or UNDERSCORED names only if the settings keep them."""
+        """All fields that count, in order; those of odd names only if the settings keep them, then of kind PASS."""
         self.host = b""
         """Lower case, without port and final dot (``$host``)."""
         self.raw_host = b""
-        """``Host`` as received (``$http_host``), or the authority of an absolute-form target."""
+        """``Host`` as received (``$http_host``), even where an absolute-form target overrides it."""
         self.content_length = -1
         self.chunked = False
         self.keep_alive = True
@@ -91,21 +89,29 @@ DEFAULT_ACCEPTANCE = Acceptance()
 def read_request(raw: bytes, acceptance: Acceptance = DEFAULT_ACCEPTANCE) -> RequestHead:
     """The head in ``raw``, which ends before its CRLF CRLF; ``length`` tells where the head really ended.
 
-    Raises :class:`RequestRefused`.
+    A head that ends otherwise (:data:`BARE_END`) is given with its end.  Empty lines before it are the caller's to
+    skip.  Raises :class:`RequestRefused`.
     """
     try:
         head = _read(raw.split(b"\r\n"), acceptance)
         head.length = len(raw) + 4
-        return head
     except BareLineFeed:
-        pass
-    # nginx takes a bare LF as a line end; then the head may have ended before the first CRLF CRLF.
-    bare = BARE_END(raw)
-    end, length = (len(raw), len(raw) + 4) if bare is None else bare.span()
-    lines = [line[:-1] if line.endswith(b"\r") else line for line in raw[:end].split(b"\n")]
-    head = _read(lines, acceptance)
-    head.length = length
+        lines, end = split_bare(raw)
+        head = _read(lines, acceptance)
+        head.length = end
     return head
+
+
+def split_bare(raw: bytes) -> tuple[list[bytes], int]:
+    """The lines of a head that has a bare LF for a line end, and its length with its empty line.
+
+    nginx takes such a line end; then the head may have ended before the first CRLF CRLF.
+    """
+    whole = raw + b"\r\n\r\n"
+    found = BARE_END(whole)
+    assert found is not None
+    lines = whole[: found.start()].split(b"\n")
+    return [line[:-1] if line.endswith(b"\r") else line for line in lines], found.end()
 
 
 def _read(lines: list[bytes], acceptance: Acceptance) -> RequestHead:
@@ -126,6 +132,7 @@ def _read(lines: list[bytes], acceptance: Acceptance) -> RequestHead:
             if kind >= f.UNDERSCORED:
                 if acceptance.drop_invalid if kind == f.INVALID else acceptance.drop_underscored:
                     continue
+                field = Field(f.PASS, field.name, field.value, field.line)
             elif kind == f.HOST and not head.raw_host and field.value:
                 head.raw_host = field.value
             else:
@@ -148,30 +155,35 @@ def _read_line(line: bytes, head: RequestHead) -> None:
     head.line = line
     head.method, head.target, major, minor = match.groups()
     if major != b"1":
-        if len(major) == 1 and major != b"0":
-            raise RequestRefused(505, "client sent invalid version")
-        raise RequestRefused(400, "client sent invalid version")
-    head.minor = 0 if minor == b"0" else 1
+        raise RequestRefused(505, "client sent invalid version")
+    head.minor = 1 if minor == b"1" or int(minor) else 0
 
 
 def _settle_host(head: RequestHead) -> None:
     """``Host`` and an absolute-form target to ``host``; RFC 9112 sections 3.2 and 3.2.2."""
     value = head.raw_host
+    if value:
+        host = _HOSTS.get(value)
+        head.host = _read_host(value) if host is None else host
+    elif head.minor or any(field.kind == f.HOST for field in head.fields):
+        raise RequestRefused(400, "client sent no host")
     if head.target[0] != 47:  # '/'
-        try:
-            value, head.target = split_absolute(head.target)
-        except BadTarget as error:
-            raise RequestRefused(400, f"client sent {error}") from None
-    if not value:
-        if head.minor or any(field.kind == f.HOST for field in head.fields):
-            raise RequestRefused(400, "client sent no host")
-        return
-    host = _HOSTS.get(value)
-    head.host = _read_host(value) if host is None else host
+        _settle_absolute(head)
+
+
+def _settle_absolute(head: RequestHead) -> None:
+    if head.method == b"CONNECT":
+        raise RequestRefused(405, "client sent CONNECT method")
+    try:
+        authority, head.target = split_absolute(head.target)
+    except BadTarget as error:
+        raise RequestRefused(400, f"client sent {error}") from None
+    head.host = _read_host(authority)
 
 
 _HOSTS: dict[bytes, bytes] = {}
 _MOST_HOSTS = 4096
+_LONGEST_HOST_KEPT = 256
 
 
 def _read_host(value: bytes) -> bytes:
@@ -179,9 +191,10 @@ def _read_host(value: bytes) -> bytes:
     if match is None:
         raise RequestRefused(400, "client sent invalid host header")
     host = match[1].lower()
-    if len(_HOSTS) >= _MOST_HOSTS:
-        _HOSTS.clear()
-    _HOSTS[value] = host
+    if len(value) <= _LONGEST_HOST_KEPT:
+        if len(_HOSTS) >= _MOST_HOSTS:
+            _HOSTS.clear()
+        _HOSTS[value] = host
     return host
 
 
@@ -220,34 +233,37 @@ def _settle_length(head: RequestHead, value: bytes) -> None:
     """RFC 9112 section 6.3: a length that is not plain digits, or a second one, is refused."""
     if head.content_length >= 0:
         raise RequestRefused(400, "client sent duplicate content-length")
-    if not _DIGITS(value):
+    head.content_length = length(value)
+    if head.content_length < 0:
         raise RequestRefused(400, "client sent invalid content-length")
-    head.content_length = int(value)
 
 
 def _settle_coding(head: RequestHead, codings: list[bytes]) -> None:
-    """RFC 9112 sections 6.1 and 6.3; nginx knows ``chunked`` alone and answers 501 to other codings."""
+    """RFC 9112 sections 6.1 and 6.3; nginx knows ``chunked`` alone and answers 501 to other codings.
+
+    What some reader could take for ``chunked``, or a body without an end, is 400 rather than 501.
+    """
+    if head.minor == 0:
+        raise RequestRefused(400, "client sent HTTP/1.0 request with transfer-encoding")
     if len(codings) > 1:
         raise RequestRefused(400, "client sent duplicate transfer-encoding")
-    value = codings[0].lower()
-    if value == b"chunked":
-        if head.minor == 0:
-            raise RequestRefused(400, "client sent HTTP/1.0 request with transfer-encoding")
-        if head.content_length >= 0:
-            raise RequestRefused(400, "client sent content-length with transfer-encoding")
+    if head.content_length >= 0:
+        raise RequestRefused(400, "client sent content-length with transfer-encoding")
+    if codings[0].lower() == b"chunked":
         head.chunked = True
         return
-    if any(b"chunked" in token and token != b"chunked" for token in tokens(value)) or not tokens(value):
+    named = tokens(codings[0])
+    if len(named) > 1 and named[-1] == b"chunked":
+        named.pop()
+    if not named or any(b"chunked" in token for token in named):
         raise RequestRefused(400, "client sent invalid transfer-encoding")
     raise RequestRefused(501, "client sent unknown transfer-encoding")
 
 
 def _settle_connection(head: RequestHead, connection: list[bytes]) -> None:
-    if head.minor == 0:
-        head.keep_alive = _KEEP_ALIVE in connection
-    elif _CLOSE in connection:
-        head.keep_alive = False
-    named = [token for token in connection if token not in (_CLOSE, _KEEP_ALIVE, b"upgrade")]
+    # RFC 9112 section 9.3: close counts before keep-alive, whatever the version.
+    head.keep_alive = (head.minor == 1 or _KEEP_ALIVE in connection) and _CLOSE not in connection
+    named = {token for token in connection if token not in (_CLOSE, _KEEP_ALIVE, b"upgrade")}
     if named:
         # RFC 9110 section 7.6.1: what Connection names goes no further.  Framing and Host cannot be named away.
         head.fields = [

@@ -10,11 +10,10 @@ import re
 
 from dyups.errors import BadResponse
 from dyups.http1 import fields as f
-from dyups.http1.fields import BadField, BareLineFeed, Field, FieldReader, tokens
-from dyups.http1.request import BARE_END
+from dyups.http1.fields import BadField, BareLineFeed, Field, FieldReader, length, tokens
+from dyups.http1.request import split_bare
 
 _LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?").fullmatch
-_DIGITS = re.compile(rb"[0-9]{1,19}").fullmatch
 
 READER = FieldReader(f.RESPONSE_KINDS, strict_names=False)
 
@@ -32,6 +31,7 @@ class StatusLine:
 
 _LINES: dict[bytes, StatusLine] = {}
 _MOST_LINES = 256
+_LONGEST_LINE_KEPT = 256
 
 
 class ResponseHead:
@@ -73,18 +73,15 @@ class ResponseHead:
 def read_response(raw: bytes) -> ResponseHead:
     """The head in ``raw``, which ends before its CRLF CRLF; ``length`` tells where the head really ended.
 
-    Raises :class:`BadResponse`.
+    A head that ends otherwise (``request.BARE_END``) is given with its end.  Raises :class:`BadResponse`.
     """
     try:
         head = _read(raw.split(b"\r\n"))
         head.length = len(raw) + 4
-        return head
     except BareLineFeed:
-        pass
-    bare = BARE_END(raw)
-    end, length = (len(raw), len(raw) + 4) if bare is None else bare.span()
-    head = _read([line[:-1] if line.endswith(b"\r") else line for line in raw[:end].split(b"\n")])
-    head.length = length
+        lines, end = split_bare(raw)
+        head = _read(lines)
+        head.length = end
     return head
 
 
@@ -120,9 +117,10 @@ def _read_line(line: bytes) -> StatusLine:
             raise BareLineFeed
         raise BadResponse("upstream sent no valid HTTP/1.0 header")
     first = StatusLine(min(int(match[1]), 1), int(match[2]), b"HTTP/1.1 %b %b" % (match[2], match[3] or b""))
-    if len(_LINES) >= _MOST_LINES:
-        _LINES.clear()
-    _LINES[line] = first
+    if len(line) <= _LONGEST_LINE_KEPT:
+        if len(_LINES) >= _MOST_LINES:
+            _LINES.clear()
+        _LINES[line] = first
     return first
 
 
@@ -145,14 +143,16 @@ def _settle(head: ResponseHead) -> None:
         _settle_coding(head, codings)
     if connection:
         _settle_connection(head, connection)
+    if head.chunked and not head.minor:
+        head.keep_alive = False  # RFC 9112 section 6.1: such a sender's framing is not to be trusted further
 
 
 def _settle_length(head: ResponseHead, field: Field) -> None:
     if head.content_length >= 0:
         raise BadResponse("upstream sent duplicate content-length")
-    if not _DIGITS(field.value):
+    head.content_length = length(field.value)
+    if head.content_length < 0:
         raise BadResponse("upstream sent invalid content-length")
-    head.content_length = int(field.value)
 
 
 def _settle_coding(head: ResponseHead, codings: list[bytes]) -> None:
@@ -168,7 +168,7 @@ def _settle_connection(head: ResponseHead, connection: list[bytes]) -> None:
         head.keep_alive = False
     elif b"keep-alive" in connection:
         head.keep_alive = True
-    named = [t for t in connection if t not in (b"close", b"keep-alive", b"upgrade")]
+    named = {token for token in connection if token not in (b"close", b"keep-alive", b"upgrade")}
     if named:
         # RFC 9110 section 7.6.1: what Connection names goes no further.
         head.lines = [x.line for x in head.fields if x.kind == f.PASS and x.name not in named]
