@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import Any, NoReturn
 
 from twisted.application.service import IService, MultiService
@@ -16,14 +17,17 @@ from twisted.python import usage
 from twisted.python.components import Componentized
 
 from dyups._version import VERSION
-from dyups.config.build import load
-from dyups.config.model import Settings
+from dyups.config.build import DEFAULT_ERROR_LOG, load
+from dyups.config.model import ErrorLog, Http, Settings
 from dyups.errors import ConfigError
 from dyups.metrics.errorlog import ErrorLogObserver
 from dyups.net.choose import install_preferred
 from dyups.proxy.variables import ProxyVariables
+from dyups.workers.pidfile import PidFile
 
 DEFAULT_CONFIG = "conf/nginx.conf"
+TWISTD_PID = "twistd.pid"
+"""twistd's own ``--pidfile`` where nobody gave one."""
 
 
 class Options(usage.Options):
@@ -48,6 +52,10 @@ class Options(usage.Options):
 
     settings: Settings
     variables: ProxyVariables
+    own_pid_file = False
+    """The process's number is ours to write: nobody gave twistd a ``--pidfile``."""
+    own_log = True
+    """``error_log`` counts: nobody gave twistd a log of its own."""
 
     def opt_version(self) -> NoReturn:
         """Print the version of dyups and exit."""
@@ -61,7 +69,7 @@ class Options(usage.Options):
         try:
             self.settings = load(path, prefix=self["prefix"], variables=self.variables)
         except ConfigError as error:
-            fail(str(error))
+            fail(str(error), None if self["test"] else self._early_log())
         if self["test"]:
             say(f"the configuration file {path} syntax is ok")
             say(f"configuration file {path} test is successful")
@@ -70,14 +78,26 @@ class Options(usage.Options):
             self._tell_twistd(self.parent)
             install_preferred()
 
+    def _early_log(self) -> ErrorLogObserver | None:
+        """The log of a start that knows no ``error_log`` yet: the default one, if its folder is there."""
+        prefix = self["prefix"] or os.path.dirname(os.path.dirname(os.path.abspath(self["config"])))
+        path = os.path.join(os.path.abspath(prefix), DEFAULT_ERROR_LOG)
+        if not os.path.isdir(os.path.dirname(path)):
+            return None
+        try:
+            return ErrorLogObserver([ErrorLog(path)])
+        except OSError:
+            return None
+
     def _tell_twistd(self, parent: Any) -> None:
         """What the configuration says of the process; an option of the command line wins."""
-        settings = self.settings
-        if not settings.daemon:
+        if not self.settings.daemon:
             parent["nodaemon"] = True
-        if settings.pid and parent.get("pidfile") == "twistd.pid":
-            os.makedirs(os.path.dirname(settings.pid) or ".", exist_ok=True)
-            parent["pidfile"] = settings.pid
+        if parent.get("pidfile") == TWISTD_PID:
+            # twistd takes any process that has the old file's number for itself, and does not start.
+            parent["pidfile"] = ""
+            self.own_pid_file = True
+        self.own_log = not (parent.get("logfile") or parent.get("syslog"))
 
 
 class ErrorLogged(MultiService):
@@ -88,7 +108,7 @@ class ErrorLogged(MultiService):
         self._observer = observer
 
     def setServiceParent(self, parent: Any) -> None:
-        """Twisted's twistd asks the application for its log observer; a log chosen on the command line wins."""
+        """Twisted's twistd asks the application for its log observer; its ``--logger`` wins."""
         if isinstance(parent, Componentized):
             parent.setComponent(ILogObserver, self._observer)
         super().setServiceParent(parent)  # type: ignore[no-untyped-call]
@@ -96,23 +116,42 @@ class ErrorLogged(MultiService):
 
 def makeService(options: Options) -> IService:
     """The service of ``twistd dyups``: every socket listens when it is made, nothing is accepted before it starts."""
+    settings = options.settings
+    try:
+        observer = ErrorLogObserver(settings.error_log)
+    except OSError as error:
+        fail(open_failed(error))
+    root = ErrorLogged(observer) if options.own_log else MultiService()
+    if settings.http is not None:
+        serving_process(options, settings.http, observer).setServiceParent(root)
+    if options.own_pid_file:
+        try:
+            PidFile(settings.pid).setServiceParent(root)  # type: ignore[no-untyped-call]
+        except OSError as error:
+            fail(open_failed(error), observer)
+    return root
+
+
+def serving_process(options: Options, http: Http, observer: ErrorLogObserver) -> IService:
+    """What serves ``http``, its sockets listening."""
+    # Not before now: this module is imported to list the options, and then no reactor must be installed yet.
     from twisted.internet import reactor
 
     from dyups.workers.process import ServingProcess
 
-    settings = options.settings
-    root = ErrorLogged(ErrorLogObserver(settings.error_log))
-    if settings.http is None:
-        return root
     try:
         wanted = options.variables.attempts_wanted
-        process = ServingProcess(settings, settings.http, reactor, attempts_wanted=wanted)
-        process.setServiceParent(root)  # type: ignore[no-untyped-call]
-        return root
+        return ServingProcess(options.settings, http, reactor, attempts_wanted=wanted)
     except ConfigError as error:
-        fail(str(error))
+        fail(str(error), observer)
     except OSError as error:
-        fail(f"bind() to {error.filename} failed ({error.errno}: {os.strerror(error.errno or 0)})")
+        reason = os.strerror(error.errno or 0)
+        fail(f"bind() to {error.filename} failed ({error.errno}: {reason})", observer)
+
+
+def open_failed(error: OSError) -> str:
+    """nginx's words for a file that cannot be opened."""
+    return f'open() "{error.filename}" failed ({error.errno}: {error.strerror})'
 
 
 def say(text: str) -> None:
@@ -121,7 +160,9 @@ def say(text: str) -> None:
         print(f"dyups: {text}", file=sys.stderr)
 
 
-def fail(text: str) -> NoReturn:
-    """End the command as nginx does: ``[emerg]``, the reason, status 1."""
+def fail(text: str, observer: ErrorLogObserver | None = None) -> NoReturn:
+    """End the command as nginx does: ``[emerg]`` and the reason, there and in the error log; status 1."""
     say(f"[emerg] {text}")
+    if observer is not None:
+        observer({"log_format": "{text}", "text": text, "log_time": time.time(), "nginx_level": "emerg"})
     sys.exit(1)

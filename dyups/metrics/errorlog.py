@@ -47,8 +47,17 @@ def format_line(event: LogEvent, level: str) -> str:
     return f"{stamp} [{level}] {os.getpid()}#{threading.get_native_id()}: {text}\n"
 
 
+def make_folder(path: str) -> None:
+    """Make the folder that ``path`` is to be in, where only that one is missing: ``logs`` on the first start.
+
+    nginx's packages ship it.  A prefix that is not there stays so, and opening ``path`` says why it fails.
+    """
+    with suppress(OSError):
+        os.mkdir(os.path.dirname(path))
+
+
 class LogFile:
-    """One ``error_log`` file."""
+    """One ``error_log`` file; raises OSError where it cannot be opened."""
 
     def __init__(self, spec: ErrorLog) -> None:
         self._path = spec.path
@@ -58,7 +67,7 @@ class LogFile:
     def _open(self) -> IO[str] | None:
         if self._path == "stderr":
             return None
-        os.makedirs(os.path.dirname(self._path) or ".", exist_ok=True)
+        make_folder(self._path)
         return open(self._path, "a", encoding="utf-8", errors="backslashreplace", buffering=1)
 
     def write(self, line: str) -> None:
