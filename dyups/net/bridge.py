@@ -294,7 +294,8 @@ class Bridge:
                 producer.pauseProducing()
         else:
             self.producer = pump = Pump(producer, self._loop, self.fail)
-            pump.start()
+            if not self._full:
+                pump.start()
 
     def unregisterProducer(self) -> None:
         if isinstance(self.producer, Pump):

@@ -116,8 +116,10 @@ class Accepting:
         self.reactor.live.discard(self)
 
     def _refused(self) -> None:
-        log.error("Accepting on {port} failed, trying again", port=self)
         self._server = None
+        if self.reactor.loop.is_closed():
+            return
+        log.error("Accepting on {port} failed, trying again", port=self)
         self.reactor.loop.call_later(ACCEPT_AGAIN, self._accept_again)
 
     def _accept_again(self) -> None:

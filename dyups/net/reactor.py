@@ -31,6 +31,8 @@ class UvloopReactor(AsyncioSelectorReactor):
     """See the module; ``loop`` is the uvloop loop, ``live`` holds all open ports, connections and attempts."""
 
     loop: asyncio.AbstractEventLoop
+    _scheduledAt: Any
+    _timerHandle: Any
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.loop = loop if loop is not None else uvloop.new_event_loop()
@@ -67,6 +69,17 @@ class UvloopReactor(AsyncioSelectorReactor):
         """One turn of the loop, of ``delay`` seconds at most where nothing happens."""
         self.loop.call_later(delay, self.loop.stop)
         self.loop.run_forever()
+
+    def _reschedule(self) -> None:
+        # uvloop counts in whole milliseconds and may call up to one too early, which would spin until the time is up.
+        timeout = self.timeout()
+        if timeout is None:
+            return
+        delay = timeout + 0.001 if timeout else 0
+        self._scheduledAt = self.loop.time() + delay
+        if self._timerHandle is not None:
+            self._timerHandle.cancel()
+        self._timerHandle = self.loop.call_later(delay, self._onTimer)
 
     def _signalsFactory(self) -> Signals:
         return Signals(ReactorBase._signalsFactory(self), self.loop)

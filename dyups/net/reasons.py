@@ -36,7 +36,7 @@ def why_lost(exc: BaseException | None) -> Failure:
 
 def why_not_connected(exc: BaseException) -> BaseException:
     """The ``twisted.internet.error`` for a failed attempt to connect."""
-    if not isinstance(exc, OSError) or isinstance(exc, error.ConnectError):
+    if not isinstance(exc, OSError) or isinstance(exc, error.ConnectError | error.DNSLookupError):
         return exc
     if exc.errno is None:
         return error.ConnectError(string=str(exc))
