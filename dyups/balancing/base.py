@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable
 from typing import Any, Protocol, TypeVar
 
 
@@ -23,11 +23,21 @@ class Candidate(Protocol):
     down: bool
 
 
+class Tally(Protocol):
+    """Tells balancers that a choice made before may not hold any more, without asking every peer."""
+
+    failures: int
+    """Failed attempts of all peers of the group; only grows."""
+
+
 C = TypeVar("C", bound=Candidate)
 
 
 class Balancer(Protocol):
-    """One method over the peers of one group."""
+    """One method over some of the peers of one group: its primaries or its backups.
+
+    What to do where none of them may be asked is the group's to decide.
+    """
 
     def pick(self, exchange: Any, tried: Container[Any], now: float) -> Any | None:
         """A peer for the request that is none of ``tried``, or None where no peer may be asked.
@@ -39,9 +49,22 @@ class Balancer(Protocol):
 
 def is_open(peer: Candidate, now: float) -> bool:
     """May ``peer`` be asked now: not down, not full, not out for failures (``max_fails``, ``fail_timeout``)."""
-    if peer.down or (peer.max_conns and peer.active >= peer.max_conns):
-        return False
-    return not is_out(peer, now)
+    # One expression, without has_room and is_out: this runs for every peer at every weighted choice.
+    return not (
+        peer.down
+        or (
+            peer.fails
+            and peer.max_fails
+            and peer.fails >= peer.max_fails
+            and now - peer.checked <= peer.fail_timeout
+        )
+        or (peer.max_conns and peer.active >= peer.max_conns)
+    )
+
+
+def has_room(peer: Candidate) -> bool:
+    """Is ``peer`` neither down nor full (``max_conns``)."""
+    return not (peer.down or (peer.max_conns and peer.active >= peer.max_conns))
 
 
 def is_out(peer: Candidate, now: float) -> bool:
@@ -49,7 +72,14 @@ def is_out(peer: Candidate, now: float) -> bool:
     return bool(peer.max_fails) and peer.fails >= peer.max_fails and now - peer.checked <= peer.fail_timeout
 
 
-def forgive(peers: Sequence[Candidate]) -> None:
-    """Forget all failures: when every peer is out, all are tried again (nginx's quick recovery)."""
+def forgive(peers: Iterable[Candidate], now: float) -> bool:
+    """Let those of ``peers`` that are out be asked again; is there any.
+
+    Called where nobody may be asked at all: then all are tried again (nginx's "quick recovery").
+    """
+    any_out = False
     for peer in peers:
-        peer.fails = 0
+        if not peer.down and is_out(peer, now):
+            peer.fails = 0
+            any_out = True
+    return any_out

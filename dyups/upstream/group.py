@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from typing import Any
 
-from dyups.balancing.base import Balancer
+from dyups.balancing.base import Balancer, forgive
 from dyups.balancing.round_robin import RoundRobin
 from dyups.config.model import ServerSpec, UpstreamSpec
 from dyups.interfaces import Address, Resolved, TcpAddress, UnixAddress
@@ -29,6 +29,20 @@ def addresses(server: ServerSpec, resolved: Resolved) -> tuple[Address, ...]:
     return tuple(TcpAddress(host, server.port) for host in hosts)
 
 
+def _by_server(group: Group | None) -> dict[tuple[Address, ServerSpec], list[Peer]]:
+    """The peers of ``group`` by what makes a server the same; one that is written twice has two."""
+    found: dict[tuple[Address, ServerSpec], list[Peer]] = {}
+    if group is not None:
+        for peer in group.all_peers():
+            found.setdefault((peer.address, peer.spec), []).append(peer)
+    return found
+
+
+def key_of(name: str) -> bytes:
+    """The key of an upstream's name: names compare without case."""
+    return name.lower().encode("utf-8", "surrogateescape")
+
+
 class Group:
     """An upstream, replaced whole.
 
@@ -40,25 +54,29 @@ class Group:
 
     def __init__(self, spec: UpstreamSpec, resolved: Resolved, before: Group | None = None) -> None:
         self.spec = spec
-        self.key = spec.name.lower().encode()
+        self.key = key_of(spec.name)
         self.pool = Pool(spec.keepalive)
-        known = {} if before is None else {(p.address, p.spec): p for p in before.all_peers()}
+        known = _by_server(before)
         primaries: list[Peer] = []
         backups: list[Peer] = []
         for server in spec.servers:
             for address in addresses(server, resolved):
-                peer = known.pop((address, server), None)
-                if peer is None:
-                    peer = Peer(server, address, self.pool)
-                else:
+                same = known.get((address, server))
+                if same:
+                    peer = same.pop(0)
                     peer.join(self.pool)
+                else:
+                    peer = Peer(server, address, self.pool)
                 (backups if server.backup else primaries).append(peer)
         self.peers = tuple(primaries)
         self.backups = tuple(backups) if backups else NOBODY
-        self._balancer: Balancer = RoundRobin(self.peers)
-        self._backup_balancer: Balancer | None = RoundRobin(self.backups) if backups else None
-        for peer in known.values():
-            peer.retire()
+        self._balancer: Balancer = RoundRobin(self.peers, self.pool, alone=not backups)
+        self._backup_balancer: Balancer | None = None
+        if backups:
+            self._backup_balancer = RoundRobin(self.backups, self.pool, alone=False)
+        for gone in known.values():
+            for peer in gone:
+                peer.retire()
 
     def __repr__(self) -> str:
         return f"<Group {self.spec.name} {[*self.all_peers()]}>"
@@ -69,10 +87,17 @@ class Group:
         yield from self.backups
 
     def pick(self, exchange: Any, tried: Container[Any], now: float) -> Peer | None:
-        """A peer for the request that is none of ``tried``; a backup only where no primary may be asked."""
+        """A peer for the request that is none of ``tried``; a backup only where no primary may be asked.
+
+        Where nobody at all may be asked, those that are out for their failures are all tried again.
+        """
         peer: Peer | None = self._balancer.pick(exchange, tried, now)
-        if peer is None and self._backup_balancer is not None:
+        if peer is not None:
+            return peer
+        if self._backup_balancer is not None:
             peer = self._backup_balancer.pick(exchange, tried, now)
+        if peer is None and not tried and forgive(self.all_peers(), now):
+            return self.pick(exchange, tried, now)
         return peer
 
     def retire(self) -> None:

@@ -23,13 +23,16 @@ class IdleLink(Protocol):
 
 
 class Pool:
-    """How many idle connections one upstream may keep, and has (``keepalive`` of the upstream)."""
+    """What the peers of one upstream count together: idle connections, and failures (``balancing.base.Tally``)."""
 
-    __slots__ = ("idle", "limit")
+    __slots__ = ("failures", "idle", "limit")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        """How many idle connections the upstream may keep (``keepalive``)."""
         self.idle = 0
+        """How many it keeps: those of all its peers."""
+        self.failures = 0
 
 
 class Peer:
@@ -88,9 +91,10 @@ class Peer:
         return is_open(self, now)
 
     def note_failure(self, now: float) -> None:
-        """Count a failed attempt within the window of ``fail_timeout`` (``ngx_http_upstream_free_round_robin_peer``)."""
+        """Count a failed attempt (``ngx_http_upstream_free_round_robin_peer``)."""
         self.failed += 1
         self.fails += 1
+        self.pool.failures += 1
         self.accessed = self.checked = now
         if self.max_fails:
             self.effective_weight = max(0, self.effective_weight - self.weight // self.max_fails)
@@ -121,8 +125,10 @@ class Peer:
         if pool.idle >= pool.limit:
             if not self.idle:
                 return False
-            self.idle.pop(0).discard()
-            pool.idle -= 1
+            oldest = self.idle.pop(0)
+            self.idle.append(link)
+            oldest.discard()
+            return True
         self.idle.append(link)
         pool.idle += 1
         return True
@@ -134,16 +140,20 @@ class Peer:
             self.pool.idle -= 1
 
     def join(self, pool: Pool) -> None:
-        """Move into the group that replaces the present one, idle connections included."""
-        count = len(self.idle or ())
-        self.pool.idle -= count
-        pool.idle += count
+        """Move into the group that replaces the present one; idle connections come along as far as there is room."""
+        idle = self.idle or []
+        self.pool.idle -= len(idle)
         self.pool = pool
+        too_many = max(0, pool.idle + len(idle) - pool.limit)
+        oldest, idle[:too_many] = idle[:too_many], []
+        pool.idle += len(idle)
+        for link in oldest:
+            link.discard()
 
     def retire(self) -> None:
         """The server is in no upstream any more: idle connections close, those in use close after their request."""
         self.retired = True
-        idle, self.idle = self.idle, None
-        for link in idle or ():
-            self.pool.idle -= 1
+        idle, self.idle = self.idle or [], None
+        self.pool.idle -= len(idle)
+        for link in idle:
             link.discard()

@@ -58,24 +58,27 @@ def resolve_what_can_be(
 ) -> tuple[Resolved, Sequence[str]]:
     """As :func:`resolve_now`, but a name that fails is left out and reported: for upstreams that were acknowledged."""
     found: dict[str, tuple[str, ...]] = {}
-    failed: list[str] = []
+    failed: dict[str, str] = {}
     for server in spec.servers:
         if server.host and server.host not in found and server.host not in failed:
             try:
                 found[server.host] = _addresses_of(server, spec, query)
             except ConfigError as error:
-                failed.append(str(error))
-    return found, failed
+                failed[server.host] = str(error)
+    return found, [*failed.values()]
 
 
 def _addresses_of(server: ServerSpec, spec: UpstreamSpec, query: NameQuery) -> tuple[str, ...]:
     if is_literal(server.host):
         return (server.host,)
+    why: Exception | None = None
     try:
-        return query(server.host)
-    except (OSError, UnicodeError) as error:
-        message = f'host not found in upstream "{server.address}"'
-        raise ConfigError(message, spec.place.file, spec.place.line) from error
+        if found := query(server.host):
+            return found
+    except (OSError, ValueError) as error:  # ValueError: a name that cannot even be asked for
+        why = error
+    message = f'host not found in upstream "{server.address}"'
+    raise ConfigError(message, spec.place.file, spec.place.line) from why
 
 
 class ThreadedLookup:
