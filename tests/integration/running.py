@@ -1,0 +1,223 @@
+"""A prefix folder with a configuration on free ports, and the ``twistd dyups`` that serves it.
+
+Blocking calls go to threads, so that servers and clients in the test's own reactor go on meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+TWISTD = Path(sys.executable).parent / "twistd"
+SEED_PORTS = (8080, 8088, 8089, 8081)
+BOUND = 20.0
+"""Seconds after which what a test waits for counts as missing."""
+REACTORS = {"uvloop": (), "epoll": ("--reactor", "epoll")}
+"""Arguments of twistd before ``dyups``: the reactor that we choose, and one of Twisted's."""
+
+
+async def until(check: Callable[[], object], what: str = "", bound: float = BOUND) -> None:
+    """Return as soon as ``check`` holds; fail when it does not for ``bound`` seconds."""
+    end = reactor.seconds() + bound
+    while not check():
+        assert reactor.seconds() < end, f"waited {bound} s for {what or check}"
+        await deferLater(reactor, 0.01)
+
+
+async def settled(read: Callable[[], object], seconds: float = 0.5) -> None:
+    """Return when what ``read`` gives has been the same for ``seconds``: nothing moves any more."""
+    last, since = read(), reactor.seconds()
+    end = since + BOUND
+    while reactor.seconds() - since < seconds:
+        assert reactor.seconds() < end, "it still moves"
+        await deferLater(reactor, 0.02)
+        now = read()
+        if now != last:
+            last, since = now, reactor.seconds()
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports nobody listens on, below those that the system gives to outgoing connections."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(10_000, 30_000)
+        if port not in found and is_free(port):
+            found.append(port)
+    return found
+
+
+def is_free(port: int) -> bool:
+    """Could somebody listen on ``port`` now?"""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))
+        except OSError:
+            return False
+    return True
+
+
+async def run(*command: str | Path, cwd: Path | None = None, bound: float = BOUND, **options: object):
+    """Run a command to its end; its ``returncode``, ``stdout`` and ``stderr`` (bytes)."""
+    return await deferToThread(
+        subprocess.run,
+        [os.fspath(part) for part in command],
+        cwd=cwd,
+        capture_output=True,
+        timeout=bound,
+        stdin=subprocess.DEVNULL,
+        **options,
+    )
+
+
+async def curl(*arguments: str) -> bytes:
+    """What ``curl`` prints; it must succeed."""
+    done = await run("curl", "-s", "-S", "-m", "5", "--noproxy", "*", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def is_running(pid: int) -> bool:
+    """Is there such a process, and is it more than an entry that nobody has collected?"""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+class Site:
+    """A prefix folder: ``conf/``, ``logs/`` and the processes that were started on it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.started: list[Proxy] = []
+        (root / "conf").mkdir(parents=True)
+
+    @property
+    def error_log(self) -> str:
+        """What is in ``logs/error.log``; empty where there is none."""
+        path = self.root / "logs" / "error.log"
+        return path.read_text() if path.exists() else ""
+
+    @property
+    def pid_file(self) -> Path:
+        """The file of the ``pid`` directive's default."""
+        return self.root / "logs" / "dyups.pid"
+
+    def write(self, text: str, name: str = "conf/nginx.conf") -> Path:
+        """A file of the site."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def http(self, body: str, ahead: str = "") -> Path:
+        """``conf/nginx.conf`` in the foreground with ``body`` as its ``http`` block."""
+        return self.write(f"daemon off;\n{ahead}\nevents {{ }}\nhttp {{\n{body}\n}}\n")
+
+    def seed(self, ports: list[int]) -> None:
+        """The two files of the checkout's ``conf/``, on other ports."""
+        for name in ("conf/nginx.conf", "conf/upstream.conf"):
+            text = (CHECKOUT / name).read_text()
+            for old, new in zip(SEED_PORTS, ports, strict=True):
+                text = text.replace(str(old), str(new))
+            self.write(text, name)
+
+    def proxy(self, *arguments: str, reactor: str = "uvloop", **options: object) -> Proxy:
+        """A process that is started on the site's configuration."""
+        proxy = Proxy(self, reactor, arguments, **options)
+        self.started.append(proxy)
+        return proxy
+
+    async def clean(self) -> None:
+        """End whatever still runs: by its number."""
+        for proxy in self.started:
+            proxy.kill()
+            await proxy.ended()
+        if self.pid_file.exists():
+            with suppress(ValueError, ProcessLookupError):
+                os.kill(int(self.pid_file.read_text()), signal.SIGKILL)
+
+
+class Proxy:
+    """One start of ``twistd dyups``."""
+
+    def __init__(
+        self,
+        site: Site,
+        reactor: str,
+        arguments: tuple[str, ...],
+        *,
+        twistd: Path = TWISTD,
+        before: tuple[str, ...] = (),
+        cwd: Path | None = None,
+    ) -> None:
+        self.site = site
+        self._output = site.root / f"output.{len(site.started)}"
+        config = ("--config", str(site.root / "conf" / "nginx.conf")) if "--config" not in arguments else ()
+        command = [str(twistd), *REACTORS[reactor], *before, "dyups", *config, *arguments]
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(
+                command,
+                cwd=cwd or site.root,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+            )
+        self.pid = self.process.pid
+
+    @property
+    def output(self) -> str:
+        """What it said on the terminal."""
+        return self._output.read_text()
+
+    async def listening(self, *ports: int) -> Proxy:
+        """Return when all ``ports`` accept connections."""
+        for port in ports:
+            await until(lambda port=port: self._accepts(port), f"port {port}")
+        return self
+
+    def _accepts(self, port: int) -> bool:
+        code = self.process.poll()
+        assert code in (None, 0), f"ended with {code}: {self.output}{self.site.error_log}"
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    async def ended(self) -> int:
+        """The exit status, once there is one."""
+        return await deferToThread(self.process.wait, BOUND)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, if it still runs."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """``kill -9``."""
+        self.signal(signal.SIGKILL)
+
+    async def stop(self) -> int:
+        """End it with TERM; the exit status."""
+        self.signal(signal.SIGTERM)
+        return await self.ended()
+
+    def high_water(self) -> int:
+        """The most memory it has ever held, in bytes (VmHWM)."""
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError("no VmHWM")
