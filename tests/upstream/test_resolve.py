@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from dyups.config.model import Place, ServerSpec, UpstreamSpec
 from dyups.errors import ConfigError
 from dyups.interfaces import Resolved
-from dyups.upstream.resolve import ThreadedLookup, is_literal, resolve_now, resolve_what_can_be
+from dyups.upstream.resolve import ThreadedLookup, is_literal, query_system, resolve_now, resolve_what_can_be
 from tests.upstream.links import RESOLVED, server, upstream
 
 
@@ -132,3 +133,23 @@ class ThreadedTests(SynchronousTestCase):
         answer = self.lookup(upstream(server(80, "gone.example")))
         self.work()
         self.failureResultOf(answer, ConfigError)
+
+
+class SystemTests(SynchronousTestCase):
+    """The system's resolver."""
+
+    def test_addresses(self) -> None:
+        """Every address counts once, in the system's order, IPv4 and IPv6 alike."""
+
+        def getaddrinfo(name: str, port: None, type: int) -> list[tuple[Any, ...]]:
+            asked.append((name, port, type))
+            return [
+                (socket.AF_INET6, type, 6, "", ("::1", 0, 0, 0)),
+                (socket.AF_INET, type, 6, "", ("127.0.0.1", 0)),
+                (socket.AF_INET6, type, 6, "", ("::1", 0, 0, 0)),
+            ]
+
+        asked: list[tuple[Any, ...]] = []
+        self.patch(socket, "getaddrinfo", getaddrinfo)
+        self.assertEqual(query_system("localhost"), ("::1", "127.0.0.1"))
+        self.assertEqual(asked, [("localhost", None, socket.SOCK_STREAM)])
