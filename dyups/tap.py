@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from twisted.application.service import IService, MultiService
@@ -47,6 +48,8 @@ class Options(usage.Options):
             "The folder that relative paths of the configuration start from "
             "[default: the parent of the configuration's folder].",
         ],
+        ["globals", "g", "", "Global directives besides those of the file."],
+        ["error-log", "e", None, "The error log where the configuration names none."],
     ]
     optFlags = [["test", "t", "Check the configuration and exit."]]
 
@@ -67,7 +70,7 @@ class Options(usage.Options):
         path: str = self["config"]
         self.variables = ProxyVariables()
         try:
-            self.settings = load(path, prefix=self["prefix"], variables=self.variables)
+            self.settings = self._load(path)
         except ConfigError as error:
             fail(str(error), None if self["test"] else self._early_log())
         if self["test"]:
@@ -77,6 +80,14 @@ class Options(usage.Options):
         if self.parent is not None:
             self._tell_twistd(self.parent)
             install_preferred()
+
+    def _load(self, path: str) -> Settings:
+        settings = load(path, prefix=self["prefix"], variables=self.variables, globals_=self["globals"])
+        default = os.path.join(settings.prefix, DEFAULT_ERROR_LOG)
+        if self["error-log"] and settings.error_log == (ErrorLog(default),):
+            path = os.path.join(settings.prefix, self["error-log"])
+            settings = replace(settings, error_log=(ErrorLog(path),))
+        return settings
 
     def _early_log(self) -> ErrorLogObserver | None:
         """The log of a start that knows no ``error_log`` yet: the default one, if its folder is there."""
