@@ -47,13 +47,16 @@ class Restored:
     dump: Dump | None
     """The dump file as it was read; None without one."""
     warnings: tuple[str, ...]
+    """What the operator did and may want to hear of."""
+    damages: tuple[str, ...] = ()
+    """What was lost: parts of the journal that do not read."""
 
 
 def restore(http: Http, decode: Decode, files: Files | None = None) -> Restored:
     """Put together what is to be served.
 
     Raises :class:`ConfigError` with file and line for a dump that nginx would not include.  A journal that does not
-    check is a warning: what was readable counts.
+    check is told in ``damages``: what was readable counts.
     """
     return _Restoring(http, decode, files or Files()).restored()
 
@@ -67,6 +70,7 @@ class _Restoring:
     files: Files
     found: dict[str, UpstreamSpec] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    damages: list[str] = field(default_factory=list)
     sequence: int = 0
     replayed: int = 0
 
@@ -82,7 +86,13 @@ class _Restoring:
             self._replay(path + journal.SUFFIX)
         upstreams = tuple(self.found.values())
         return Restored(
-            upstreams, configured, self.sequence, self.replayed, dump, warnings=tuple(self.warnings)
+            upstreams,
+            configured,
+            self.sequence,
+            self.replayed,
+            dump,
+            tuple(self.warnings),
+            tuple(self.damages),
         )
 
     def _add(self, specs: Iterable[UpstreamSpec]) -> None:
@@ -116,7 +126,7 @@ class _Restoring:
         except OSError as error:
             raise ConfigError(f'open() "{path}" failed ({error.errno}: {error.strerror})') from error
         for damage in found.damages:
-            self._warn_of_damage(damage.reason, path, damage.offset)
+            self._damaged(damage.reason, path, damage.offset)
         for record in found.records:
             if record.sequence > self.sequence:
                 self.sequence = record.sequence
@@ -127,7 +137,7 @@ class _Restoring:
             command = self.decode(record.payload)
             spec = _updated(command)
         except (ValueError, ConfigError) as error:
-            self._warn_of_damage(f"a command does not read: {error}", path, record.start)
+            self._damaged(f"a command does not read: {error}", path, record.start)
             return
         self.replayed += 1
         if spec is not None:
@@ -135,8 +145,8 @@ class _Restoring:
         else:
             self.found.pop(command.name.lower(), None)
 
-    def _warn_of_damage(self, reason: str, path: str, offset: int) -> None:
-        self.warnings.append(f"{JournalDamaged(reason, path, offset)}; what was readable is kept")
+    def _damaged(self, reason: str, path: str, offset: int) -> None:
+        self.damages.append(f"{JournalDamaged(reason, path, offset)}; what was readable is kept")
 
 
 def _updated(command: Command) -> UpstreamSpec | None:

@@ -50,6 +50,8 @@ class ServingProcess(Service):
         restored = restore(http, decode)
         self.upstreams = filled_map(restored)
         literals, warnings = constant_groups(http, lenient=_may_change(http))
+        for damage in restored.damages:
+            complain("error", damage)  # at error_log's default level: something that was acknowledged is lost
         for warning in (*restored.warnings, *warnings):
             complain("warn", warning)
         deadlines = Deadlines(reactor, period_for(limits_of(http)), self._tick)

@@ -125,7 +125,7 @@ class RestoreTests(SynchronousTestCase):
         self.assertEqual(restored.upstreams, (one("a"), one("c")))
         offset = len(commands(1, up("a")))
         self.assertEqual(
-            restored.warnings,
+            restored.damages,
             (f"checksum of a record differs in {PATH}.journal at byte {offset}; what was readable is kept",),
         )
 
@@ -135,8 +135,8 @@ class RestoreTests(SynchronousTestCase):
         self.disk.put(PATH + ".journal", HEADER + bad + encode_record(3, up("b").encode()))
         restored = self.restored(http())
         self.assertEqual((restored.upstreams, restored.sequence), ((one("b"),), 3))
-        self.assertEqual(len(restored.warnings), 2)
-        self.assertIn(f"in {PATH}.journal at byte {len(HEADER)}", restored.warnings[0])
+        self.assertEqual(len(restored.damages), 2)
+        self.assertIn(f"in {PATH}.journal at byte {len(HEADER)}", restored.damages[0])
 
     def test_unreadable_journal(self) -> None:
         """A journal that cannot be read stops the start: serving without it would undo acknowledged changes."""
