@@ -23,6 +23,7 @@ from dyups.config.model import (
     ServerName,
     ServerSettings,
     UpstreamSpec,
+    fold,
 )
 from dyups.config.names import NO_NAME, parse_server_name
 from dyups.config.parser import Directive
@@ -53,14 +54,14 @@ def build_upstreams(blocks: Iterable[Directive], dump: str) -> tuple[UpstreamSpe
     Raises ConfigError where a name repeats otherwise; names are compared without case.
     """
     found: list[UpstreamSpec] = []
-    seen: set[tuple[str, bool]] = set()
+    seen: set[tuple[bytes, bool]] = set()
     dump_files: dict[str, bool] = {}
     for block in blocks:
         spec = upstream_of(block)
         dumped = dump_files.setdefault(block.file, _same_file(block.file, dump))
-        if (spec.name.lower(), dumped) in seen:
+        if (fold(spec.name), dumped) in seen:
             raise block.error(f'duplicate upstream "{spec.name}"')
-        seen.add((spec.name.lower(), dumped))
+        seen.add((fold(spec.name), dumped))
         found.append(replace(spec, place=Place(dump, block.line)) if dumped else spec)
     return tuple(found)
 

@@ -24,6 +24,11 @@ class Place(NamedTuple):
     line: int = DEFAULT_LINE
 
 
+def fold(name: str) -> bytes:
+    """An upstream's name as names are compared: as bytes, ASCII letters without case, as nginx compares them."""
+    return name.encode("utf-8", "surrogateescape").lower()
+
+
 # -- upstreams ---------------------------------------------------------------------------------------------------
 
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
 
-from dyups.config.model import UpstreamSpec
+from dyups.config.model import UpstreamSpec, fold
 from dyups.config.upstreams import parse_upstreams, print_upstream
 from dyups.errors import ConfigError
 from dyups.persist.files import Files, Stamp, install
@@ -53,8 +53,8 @@ class Dump:
     origin: Origin
     entries: tuple[UpstreamSpec | str, ...]
     """In order: an upstream, or the name of one that stands in the configuration unchanged."""
-    deleted: frozenset[str]
-    """Configured upstreams that were deleted while running; lower case."""
+    deleted: frozenset[bytes]
+    """Configured upstreams that were deleted while running, folded."""
     stamp: Stamp
 
     @property
@@ -65,16 +65,16 @@ class Dump:
 
 def print_dump(specs: Iterable[UpstreamSpec], configured: Sequence[UpstreamSpec], sequence: int) -> bytes:
     """The dump of the upstreams ``specs`` beside a configuration that has ``configured`` outside the dump file."""
-    said = {spec.name.lower(): spec for spec in configured}
+    said = {fold(spec.name): spec for spec in configured}
     body = "".join(_entries(specs, said)).encode()
     checksum = sha256(body).hexdigest()
     return f"{TITLE}# sequence {sequence}\n# sha256 {checksum}\n".encode() + body
 
 
-def _entries(specs: Iterable[UpstreamSpec], said: Mapping[str, UpstreamSpec]) -> Iterable[str]:
-    present: set[str] = set()
+def _entries(specs: Iterable[UpstreamSpec], said: Mapping[bytes, UpstreamSpec]) -> Iterable[str]:
+    present: set[bytes] = set()
     for spec in specs:
-        key = spec.name.lower()
+        key = fold(spec.name)
         present.add(key)
         if said.get(key) == spec:
             yield f"# configured {spec.name}\n"
@@ -119,9 +119,9 @@ def parse_dump(data: bytes, path: str, stamp: Stamp) -> Dump:
 
 def _unrepeated(specs: Iterable[UpstreamSpec]) -> Iterable[UpstreamSpec]:
     """``specs``, unless a name comes twice; nginx refuses that too."""
-    seen: set[str] = set()
+    seen: set[bytes] = set()
     for spec in specs:
-        key = spec.name.lower()
+        key = fold(spec.name)
         if key in seen:
             raise ConfigError(f'duplicate upstream "{spec.name}"', spec.place.file, spec.place.line)
         seen.add(key)
@@ -145,10 +145,10 @@ def _head(data: bytes) -> tuple[int, Origin]:
     return int(head[1]), Origin.DYUPS if same else Origin.EDITED
 
 
-def _remarks(text: str) -> tuple[list[tuple[int, str]], frozenset[str]]:
+def _remarks(text: str) -> tuple[list[tuple[int, str]], frozenset[bytes]]:
     """The names after ``# configured`` with their lines, and those after ``# deleted``."""
     configured: list[tuple[int, str]] = []
-    deleted: set[str] = set()
+    deleted: set[bytes] = set()
     for number, line in enumerate(text.split("\n"), 1):
         remark = _REMARK.match(line) if line.startswith("# ") else None
         if remark is None:
@@ -156,5 +156,5 @@ def _remarks(text: str) -> tuple[list[tuple[int, str]], frozenset[str]]:
         if remark[1] == "configured":
             configured.append((number, remark[2]))
         else:
-            deleted.add(remark[2].lower())
+            deleted.add(fold(remark[2]))
     return configured, frozenset(deleted)

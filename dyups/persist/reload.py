@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from dyups.config.model import Http, UpstreamSpec
+from dyups.config.model import Http, UpstreamSpec, fold
 from dyups.config.upstreams import parse_commands
 from dyups.errors import ConfigError, JournalDamaged
 from dyups.persist import journal
@@ -68,7 +68,7 @@ class _Restoring:
     http: Http
     decode: Decode
     files: Files
-    found: dict[str, UpstreamSpec] = field(default_factory=dict)
+    found: dict[bytes, UpstreamSpec] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     damages: list[str] = field(default_factory=list)
     sequence: int = 0
@@ -97,14 +97,14 @@ class _Restoring:
 
     def _add(self, specs: Iterable[UpstreamSpec]) -> None:
         for spec in specs:
-            self.found[spec.name.lower()] = spec
+            self.found[fold(spec.name)] = spec
 
     def _take_dump(self, dump: Dump, configured: tuple[UpstreamSpec, ...]) -> None:
         """Configuration with the dump on top; the dump also knows the order, where dyups wrote it."""
         self.sequence = dump.sequence
-        present = {spec.name.lower(): spec for spec in configured}
+        present = {fold(spec.name): spec for spec in configured}
         if dump.origin is Origin.FOREIGN:
-            self._add(spec for spec in self.http.upstreams if spec.name.lower() not in dump.deleted)
+            self._add(spec for spec in self.http.upstreams if fold(spec.name) not in dump.deleted)
         else:
             self._in_order(dump, present)
         self._add(spec for key, spec in present.items() if key not in self.found and key not in dump.deleted)
@@ -113,9 +113,9 @@ class _Restoring:
             path = self.http.dyups.dyups_upstream_conf
             self.warnings.append(f"{path} was edited since dyups wrote it; the edit is honoured")
 
-    def _in_order(self, dump: Dump, present: dict[str, UpstreamSpec]) -> None:
+    def _in_order(self, dump: Dump, present: dict[bytes, UpstreamSpec]) -> None:
         for entry in dump.entries:
-            spec = present.get(entry.lower()) if isinstance(entry, str) else entry
+            spec = present.get(fold(entry)) if isinstance(entry, str) else entry
             if spec is not None:
                 self._add((spec,))
 
@@ -141,9 +141,9 @@ class _Restoring:
             return
         self.replayed += 1
         if spec is not None:
-            self.found[spec.name.lower()] = spec
+            self.found[fold(spec.name)] = spec
         else:
-            self.found.pop(command.name.lower(), None)
+            self.found.pop(fold(command.name), None)
 
     def _damaged(self, reason: str, path: str, offset: int) -> None:
         self.damages.append(f"{JournalDamaged(reason, path, offset)}; what was readable is kept")

@@ -15,7 +15,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from dyups.config.model import UpstreamSpec
+from dyups.config.model import UpstreamSpec, fold
 from dyups.errors import ConfigError
 from dyups.persist.dumpfile import Dump, read_dump
 from dyups.persist.files import Files, Runner, Stamp
@@ -91,8 +91,8 @@ class DumpWatch:
 
 def _differences(before: Dump | None, now: Dump) -> tuple[list[UpstreamSpec], list[str]]:
     """The upstreams that the file says anew, and the names that it says no more."""
-    old = {} if before is None else {spec.name.lower(): spec for spec in before.specs}
-    new = {spec.name.lower(): spec for spec in now.specs}
+    old = {} if before is None else {fold(spec.name): spec for spec in before.specs}
+    new = {fold(spec.name): spec for spec in now.specs}
     changed = [spec for key, spec in new.items() if old.get(key) != spec]
     return changed, [spec.name for key, spec in old.items() if key not in new]
 

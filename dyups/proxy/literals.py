@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from dyups.config.model import Http, Location, Place, ProxyPass, Server, ServerSpec, UpstreamSpec
+from dyups.config.model import Http, Location, Place, ProxyPass, Server, ServerSpec, UpstreamSpec, fold
 from dyups.config.values import parse_server_address
 from dyups.errors import ConfigError
 from dyups.interfaces import Resolved
@@ -42,12 +42,12 @@ def constant_groups(
     Raises :class:`ConfigError` as nginx does for a name without address; where upstreams may come at run time
     (``lenient``) that is a warning: until one of that name comes, the answer is 502.
     """
-    known = {spec.name.lower() for spec in http.upstreams}
+    known = {fold(spec.name) for spec in http.upstreams}
     groups: dict[bytes, Group] = {}
     warnings: list[str] = []
     for passed in _passes(http):
         constant = passed.target.constant
-        if constant is None or constant.lower() in groups or constant.decode().lower() in known:
+        if constant is None or constant.lower() in groups or constant.lower() in known:
             continue
         try:
             spec = _implicit(constant.decode(), passed.place)

@@ -11,7 +11,7 @@ from typing import Any
 
 from dyups.balancing.base import Balancer, forgive
 from dyups.balancing.round_robin import RoundRobin
-from dyups.config.model import ServerSpec, UpstreamSpec
+from dyups.config.model import ServerSpec, UpstreamSpec, fold
 from dyups.interfaces import Address, Resolved, TcpAddress, UnixAddress
 from dyups.upstream.peer import Peer, Pool
 
@@ -38,11 +38,6 @@ def _by_server(group: Group | None) -> dict[tuple[Address, ServerSpec], list[Pee
     return found
 
 
-def key_of(name: str) -> bytes:
-    """The key of an upstream's name: names compare without case."""
-    return name.lower().encode("utf-8", "surrogateescape")
-
-
 class Group:
     """An upstream, replaced whole.
 
@@ -54,7 +49,7 @@ class Group:
 
     def __init__(self, spec: UpstreamSpec, resolved: Resolved, before: Group | None = None) -> None:
         self.spec = spec
-        self.key = key_of(spec.name)
+        self.key = fold(spec.name)
         self.pool = Pool(spec.keepalive)
         known = _by_server(before)
         primaries: list[Peer] = []

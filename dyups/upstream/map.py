@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dyups.config.model import UpstreamSpec
+from dyups.config.model import UpstreamSpec, fold
 from dyups.interfaces import Resolved
-from dyups.upstream.group import Group, key_of
+from dyups.upstream.group import Group
 
 
 class UpstreamMap:
@@ -30,18 +30,18 @@ class UpstreamMap:
 
     def find(self, name: str) -> Group | None:
         """The group called ``name``, in any case, or None."""
-        return self._groups.get(key_of(name))
+        return self._groups.get(fold(name))
 
     def replace(self, spec: UpstreamSpec, resolved: Resolved) -> Group:
         """Create the upstream or replace it whole; servers that stay the same keep their live state."""
-        key = key_of(spec.name)
+        key = fold(spec.name)
         group = Group(spec, resolved, self._groups.get(key))
         self._groups[key] = group
         return group
 
     def delete(self, name: str) -> bool:
         """Take the upstream away; False where there is none of that name."""
-        group = self._groups.pop(key_of(name), None)
+        group = self._groups.pop(fold(name), None)
         if group is None:
             return False
         group.retire()

@@ -8,9 +8,9 @@ from types import FunctionType, ModuleType
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.config.model import ServerSpec
+from dyups.config.model import ServerSpec, fold
 from dyups.interfaces import TcpAddress, UnixAddress
-from dyups.upstream.group import Group, addresses, key_of
+from dyups.upstream.group import Group, addresses
 from dyups.upstream.map import UpstreamMap
 from dyups.upstream.peer import Peer
 from tests.upstream.links import RESOLVED, Link, server, upstream
@@ -55,7 +55,7 @@ class AddressTests(SynchronousTestCase):
 
     def test_keys(self) -> None:
         """Names compare without case; bytes that are no UTF-8 pass through as they came."""
-        self.assertEqual([key_of("App.Example"), key_of("a\udcffB")], [b"app.example", b"a\xffb"])
+        self.assertEqual([fold("App.Example"), fold("a\udcffB")], [b"app.example", b"a\xffb"])
         self.assertEqual(repr(group(1)), "<Group app [<Peer 127.0.0.1:1 active=0 fails=0 idle=0>]>")
 
 
