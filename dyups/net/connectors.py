@@ -34,7 +34,7 @@ class Attempt:
     It is the ``Origin`` of the connection it makes.
     """
 
-    __slots__ = ("_dialling", "_done", "_handing_over", "connector", "reactor")
+    __slots__ = ("_connecting", "_dialling", "_done", "_handing_over", "connector", "reactor")
 
     is_client = True
     reading = False
@@ -43,6 +43,8 @@ class Attempt:
         self.connector = connector
         self.reactor = reactor
         self._done = False
+        self._connecting = False  # else still looking for the address
+        reactor.live.add(self)
         self._handing_over: Eager | None = None
         self._dialling = Eager(self.dial(reactor.loop), reactor.loop, self._failed)
 
@@ -83,10 +85,14 @@ class Attempt:
             return
         self._done = True
         self.reactor.live.discard(self)
+        self.cancel()
+        self.connector.connectionFailed(err if isinstance(err, Failure) else Failure(err))
+
+    def cancel(self) -> None:
+        """End it without telling anybody."""
         self._dialling.cancel()
         if self._handing_over is not None:
             self._handing_over.cancel()
-        self.connector.connectionFailed(err if isinstance(err, Failure) else Failure(err))
 
     def stopConnecting(self) -> None:
         """Give up because the user says so."""
@@ -95,7 +101,11 @@ class Attempt:
     # What the reactor calls when it stops
 
     def connectionLost(self, reason: Failure) -> None:
-        self.failIfNotConnected(error.ConnectError(string=str(reason.value)))
+        if self._connecting:
+            self.failIfNotConnected(error.ConnectError(string=str(reason.value)))
+        elif not self._done:  # Twisted tells nobody in this case
+            self._done = True
+            self.cancel()
 
     def logPrefix(self) -> str:
         return "-"
@@ -129,7 +139,7 @@ class TcpAttempt(Attempt):
             self._make_socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET)
         if not is_ipv6 and not abstract.isIPAddress(host):
             host = await self._resolve(loop, host)
-        self.reactor.live.add(self)
+        self._connecting = True
         if self.socket is None:
             await loop.create_connection(self._bridge, host, port)
             return
@@ -155,8 +165,9 @@ class TcpAttempt(Attempt):
         if self.connector.bindAddress is not None:
             bind(self.socket, self.connector.bindAddress)
 
-    def failIfNotConnected(self, err: BaseException | Failure) -> None:
-        super().failIfNotConnected(err)
+    def cancel(self) -> None:
+        """End it, and close the socket if it was made here."""
+        super().cancel()
         if self.socket is not None:
             self.socket.close()
 
@@ -208,7 +219,7 @@ class UnixAttempt(Attempt):
         super().__init__(connector, reactor)
 
     async def dial(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.reactor.live.add(self)
+        self._connecting = True
         if self._check and not lockfile.isLocked(self._path + b".lock"):
             raise error.BadFileError(self._path)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

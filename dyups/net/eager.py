@@ -15,7 +15,7 @@ from typing import Any
 class Eager:
     """A coroutine on its way.  ``failed`` gets what it raises, never before the constructor has returned."""
 
-    __slots__ = ("_coroutine", "_failed", "_waiting")
+    __slots__ = ("_cancelled", "_coroutine", "_failed", "_waiting")
 
     def __init__(
         self,
@@ -25,11 +25,14 @@ class Eager:
     ) -> None:
         self._coroutine = coroutine
         self._waiting: Any = None
+        self._cancelled = False
         self._failed: Callable[[Exception], object] = lambda exc: loop.call_soon(failed, exc)
         self._step()
         self._failed = failed
 
     def _step(self, done: Future[Any] | None = None) -> None:
+        if self._cancelled:
+            return  # the future was done already, this call was on its way
         self._waiting = None
         try:
             waiting = self._coroutine.send(None)
@@ -44,8 +47,8 @@ class Eager:
 
     def cancel(self) -> None:
         """End it here and now, whatever it waits for; nobody is told."""
+        self._cancelled = True
         if self._waiting is not None:
-            self._waiting.remove_done_callback(self._step)
             self._waiting.cancel()
             self._waiting = None
         self._coroutine.close()

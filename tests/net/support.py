@@ -9,25 +9,35 @@ from twisted.internet.interfaces import IHalfCloseableProtocol, IPullProducer, I
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from twisted.test.test_tcp import AccumulatingProtocol
+from twisted.trial.util import suppress as unheard
 from zope.interface import implementer
 
 from dyups.net import reactor
+from dyups.net.reasons import LOST
+
+#: What Twisted's TLS says of itself with today's pyOpenSSL, and of the contexts that its own tests use.
+TLS_WARNINGS = [
+    unheard(category=DeprecationWarning, message="Passing pyOpenSSL"),
+    unheard(message=".*does not explicitly provide any OpenSSL connection-creator"),
+]
 
 
 def UvloopReactor(case: Any) -> reactor.UvloopReactor:
     """A reactor for one test; the name becomes part of the names of the test classes."""
-    loop = uvloop.new_event_loop()
-    case.addCleanup(close, loop)
-    return reactor.UvloopReactor(loop)
+    made = reactor.UvloopReactor(uvloop.new_event_loop())
+    case.addCleanup(close, made)
+    return made
 
 
-def close(loop: Any) -> None:
-    """Close the loop, after a turn in which it ends what the test left open."""
-    if loop.is_closed():
+def close(reactor: Any) -> None:
+    """Close the loop, after some turns in which it ends what the test left open or half accepted."""
+    if reactor.loop.is_closed():
         return
-    loop.call_soon(loop.stop)
-    loop.run_forever()
-    loop.close()
+    for _ in range(3):
+        for stream in reactor.removeAll():
+            stream.connectionLost(LOST)
+        reactor.iterate(0)
+    reactor.loop.close()
 
 
 def run(reactor: Any, limit: float = 5.0) -> None:

@@ -65,6 +65,15 @@ class EagerTests(SynchronousTestCase):
         eager.cancel()
         self.assertEqual(self.passed, ["started", "went on", "ended"])
 
+    def test_cancel_when_it_is_about_to_go_on(self) -> None:
+        """What it waited for is there, but its turn has not come: it does not go on."""
+        eager = self.start()
+        done(self.future)
+        self.loop.call_soon(eager.cancel)
+        self.turn()
+        self.turn()
+        self.assertEqual(self.passed, ["started", "ended"])
+
     def test_error(self) -> None:
         """What the coroutine raises is handed over."""
         self.start(lambda: 1 / 0)

@@ -12,11 +12,13 @@ from zope.interface.verify import verifyObject
 from dyups.net.bridge import Bridge
 from dyups.net.secured import Secured
 from dyups.net.streams import SecuredTcp, SecuredUnix, TcpBridge, UnixBridge
-from tests.net.support import Diary, Origin, Producer, Uv
+from tests.net.support import TLS_WARNINGS, Diary, Origin, Producer, Uv
 
 
 class TakeOverTests(ContextGeneratingMixin, SynchronousTestCase):
     """``startTLS`` on a living connection."""
+
+    suppress = TLS_WARNINGS
 
     def setUp(self) -> None:
         self.diary = Diary()
