@@ -68,8 +68,8 @@ class EagerTests(SynchronousTestCase):
     def test_cancel_when_it_is_about_to_go_on(self) -> None:
         """What it waited for is there, but its turn has not come: it does not go on."""
         eager = self.start()
-        done(self.future)
         self.loop.call_soon(eager.cancel)
+        done(self.future)
         self.turn()
         self.turn()
         self.assertEqual(self.passed, ["started", "ended"])
