@@ -12,7 +12,7 @@ import re
 from dyups.errors import RequestRefused
 from dyups.http1 import fields as f
 from dyups.http1.fields import BadField, BareLineFeed, Field, FieldReader, length, tokens
-from dyups.http1.target import BadTarget, split_absolute
+from dyups.http1.target import BadTarget, normalise, split_absolute
 
 # RFC 9112 section 3; nginx takes any method of capital letters, '_' and '-', and more spaces than one.
 _LINE = re.compile(rb"([A-Z_-]+) +([!-~\x80-\xff]+) +HTTP/([1-9][0-9]*)\.([0-9]{1,3}) *").fullmatch
@@ -24,14 +24,21 @@ BARE_END = re.compile(rb"\n\r?\n").search
 
 READER = FieldReader(f.REQUEST_KINDS, strict_names=True)
 
+_MOST_HEADS_KEPT = 512
+_LONGEST_HEAD_KEPT = 2048
+
 # What Connection may hold in nearly every request, with its meaning: (close, keep-alive).
 _CLOSE, _KEEP_ALIVE = b"close", b"keep-alive"
 
 
 class RequestHead:
-    """A request's head.  ``content_length`` is -1 where there is none; ``target`` starts with ``/``."""
+    """A request's head.  ``content_length`` is -1 where there is none; ``target`` starts with ``/``.
+
+    Nobody changes a head once it is read: the same one may serve the next request with the same bytes.
+    """
 
     __slots__ = (
+        "args",
         "chunked",
         "content_length",
         "expects_continue",
@@ -43,8 +50,10 @@ class RequestHead:
         "method",
         "minor",
         "raw_host",
+        "sent_on",
         "target",
         "upgrade",
+        "uri",
     )
 
     def __init__(self) -> None:
@@ -66,6 +75,12 @@ class RequestHead:
         """The protocol asked for, where ``Connection`` has ``upgrade``."""
         self.length = 0
         """Bytes of the head with its empty line."""
+        self.uri = b""
+        """The normalised, decoded path, with slashes merged (``$uri``)."""
+        self.args = b""
+        """What follows ``?``, as received (``$args``)."""
+        self.sent_on = b""
+        """The lines of all fields of kind PASS, each with its line end."""
 
     def value(self, name: bytes) -> bytes:
         """The value of the field called ``name`` (lower case), repeats joined by ``, ``; empty if absent."""
@@ -76,11 +91,20 @@ class RequestHead:
 class Acceptance:
     """What nginx lets a server choose: ``underscores_in_headers`` and ``ignore_invalid_headers``."""
 
-    __slots__ = ("drop_invalid", "drop_underscored")
+    __slots__ = ("drop_invalid", "drop_underscored", "heads")
 
     def __init__(self, *, ignore_invalid_headers: bool = True, underscores_in_headers: bool = False) -> None:
         self.drop_invalid = ignore_invalid_headers
         self.drop_underscored = ignore_invalid_headers and not underscores_in_headers
+        self.heads: dict[bytes, RequestHead] = {}
+        """Heads that were read, by their bytes: services ask each other the same again and again.  Bounded; a head
+        with a line that is not remembered (a secret, an odd one) is not remembered either."""
+
+    def remember(self, raw: bytes, head: RequestHead) -> None:
+        """Keep ``head`` for the next request with the same bytes."""
+        if len(self.heads) >= _MOST_HEADS_KEPT:
+            self.heads.clear()
+        self.heads[raw] = head
 
 
 DEFAULT_ACCEPTANCE = Acceptance()
@@ -92,13 +116,19 @@ def read_request(raw: bytes, acceptance: Acceptance = DEFAULT_ACCEPTANCE) -> Req
     A head that ends otherwise (:data:`BARE_END`) is given with its end.  Empty lines before it are the caller's to
     skip.  Raises :class:`RequestRefused`.
     """
+    head = acceptance.heads.get(raw)
+    if head is not None:
+        return head
     try:
-        head = _read(raw.split(b"\r\n"), acceptance)
+        lines = raw.split(b"\r\n")
+        head = _read(lines, acceptance)
         head.length = len(raw) + 4
     except BareLineFeed:
         lines, end = split_bare(raw)
         head = _read(lines, acceptance)
         head.length = end
+    if len(raw) <= _LONGEST_HEAD_KEPT and all(map(READER.known.__contains__, lines[1:])):
+        acceptance.remember(raw, head)
     return head
 
 
@@ -143,6 +173,11 @@ def _read(lines: list[bytes], acceptance: Acceptance) -> RequestHead:
         _settle(head)
     elif head.minor == 0:
         head.keep_alive = False
+    try:
+        head.uri, head.args = normalise(head.target)
+    except BadTarget as error:
+        raise RequestRefused(400, f"client sent invalid URI: {error}") from None
+    head.sent_on = b"".join([field.line + b"\r\n" for field in head.fields if not field.kind])
     return head
 
 

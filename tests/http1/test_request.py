@@ -10,6 +10,7 @@ from dyups.errors import RequestRefused
 from dyups.http1 import fields as f
 from dyups.http1 import request
 from dyups.http1.request import BARE_END, Acceptance, RequestHead, read_request
+from dyups.http1.target import BadTarget, normalise
 from tests.http1.llhttp import Peer
 
 HOST = b"Host: a.example"
@@ -465,11 +466,60 @@ class PropertyTests(SynchronousTestCase):
         raw = head(*lines, line=b"%b /%b HTTP/%b" % (method, path, version))
         other = Peer()
         other.feed(raw + b"\r\n\r\n" + b"b" * (length or 0))
-        found = read_request(raw)
         self.assertEqual(other.error, "")
+        try:
+            normalise(b"/" + path)
+        except BadTarget:
+            # llhttp does not look into the path; nginx does, and so do we.
+            self.assertEqual(self.assertRaises(RequestRefused, read_request, raw).status, 400)
+            return
+        found = read_request(raw)
         self.assertEqual(
             (other.method, other.url, other.version), (found.method, found.target, version.decode())
         )
         self.assertEqual(other.fields, [(field.name, field.value) for field in found.fields])
         self.assertEqual((other.messages, len(other.body)), (1, max(found.content_length, 0)))
         self.assertEqual(other.keep_alive, found.keep_alive)
+
+
+class RememberedTests(SynchronousTestCase):
+    """Heads that come again are not read again."""
+
+    def test_same_head(self) -> None:
+        """The same bytes give the same head, without reading them."""
+        acceptance = Acceptance()
+        raw = b"GET /a%20b?c HTTP/1.1\r\nHost: Example\r\nAccept: */*"
+        first = read_request(raw, acceptance)
+        self.assertIs(read_request(raw, acceptance), first)
+        self.assertEqual((first.uri, first.args, first.sent_on), (b"/a b", b"c", b"Accept: */*\r\n"))
+
+    def test_secret(self) -> None:
+        """A head with a secret in it is forgotten."""
+        acceptance = Acceptance()
+        read_request(b"GET / HTTP/1.1\r\nHost: a\r\nCookie: secret", acceptance)
+        read_request(b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: secret", acceptance)
+        self.assertEqual(acceptance.heads, {})
+
+    def test_bounded(self) -> None:
+        """However many different heads come, few are kept, and no long ones."""
+        acceptance = Acceptance()
+        for number in range(2000):
+            read_request(b"GET /%d HTTP/1.1\r\nHost: a" % number, acceptance)
+        self.assertLessEqual(len(acceptance.heads), 512)
+        long = b"GET /%b HTTP/1.1\r\nHost: a" % (b"x" * 3000)
+        read_request(long, acceptance)
+        self.assertNotIn(long, acceptance.heads)
+
+    def test_own_acceptance(self) -> None:
+        """What one server's settings let through is not what another's do."""
+        raw = b"GET / HTTP/1.1\r\nHost: a\r\nX_A: b"
+        loose = Acceptance(underscores_in_headers=True)
+        strict = Acceptance()
+        self.assertEqual(read_request(raw, loose).sent_on, b"X_A: b\r\n")
+        self.assertEqual(read_request(raw, strict).sent_on, b"")
+        self.assertEqual(read_request(raw, loose).sent_on, b"X_A: b\r\n")
+
+    def test_bad_path(self) -> None:
+        """A path that is none is refused with the head."""
+        refusal = self.assertRaises(RequestRefused, read_request, b"GET /%zz HTTP/1.1\r\nHost: a")
+        self.assertEqual(refusal.status, 400)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.config.model import UpstreamSpec
+from dyups.config.model import UpstreamSpec, fold
 from dyups.config.upstreams import parse_commands, parse_upstreams
 from dyups.errors import ConfigError
 from dyups.persist.dumpfile import Dump, Origin, parse_dump, print_dump, read_dump, write_dump
@@ -69,7 +69,7 @@ class PrintTests(SynchronousTestCase):
             [one("New"), one("same"), one("CHANGED", 81)], [one("same"), one("changed"), one("Gone")]
         )
         self.assertEqual(dump.entries, (one("New"), "same", one("CHANGED", 81)))
-        self.assertEqual(dump.deleted, {"gone"})
+        self.assertEqual(dump.deleted, {b"gone"})
         self.assertEqual(dump.specs, (one("New"), one("CHANGED", 81)))
 
     @given(maps, maps, st.integers(0, 2**63))
@@ -81,7 +81,7 @@ class PrintTests(SynchronousTestCase):
         said = {spec.name.lower(): spec for spec in configured}
         whole = [said[entry.lower()] if isinstance(entry, str) else entry for entry in dump.entries]
         self.assertEqual(whole, specs)
-        self.assertEqual(dump.deleted, said.keys() - {spec.name.lower() for spec in specs})
+        self.assertEqual(dump.deleted, {fold(name) for name in said} - {fold(spec.name) for spec in specs})
         self.assertEqual((dump.sequence, dump.origin), (sequence, Origin.DYUPS))
 
 
