@@ -147,8 +147,8 @@ class Site:
         for proxy in self.started:
             proxy.kill()
             await proxy.ended()
-        if self.pid_file.exists():
-            with suppress(ValueError, ProcessLookupError):
+        if self.pid_file.is_file():
+            with suppress(ValueError, OSError):
                 os.kill(int(self.pid_file.read_text()), signal.SIGKILL)
 
 
