@@ -80,6 +80,14 @@ class JournalDamaged(DyupsError):
         self.offset = offset
 
 
+class ZoneDamaged(DyupsError):
+    """What stands in the shared zone cannot be what was written there, or is no zone."""
+
+
+class ZoneFull(DyupsError):
+    """A record would go over what a reader of the shared zone has not read yet."""
+
+
 class RequestRefused(DyupsError):
     """A client's request cannot be served: ``status`` is the answer, ``reason`` is for the error log."""
 
