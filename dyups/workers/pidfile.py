@@ -13,8 +13,6 @@ from contextlib import suppress
 
 from twisted.application.service import Service
 
-from dyups.metrics.errorlog import make_folder
-
 
 class PidFile(Service):
     """Holds the number at ``path`` for as long as it runs.  Made, it raises OSError where the file cannot be."""
@@ -23,7 +21,8 @@ class PidFile(Service):
 
     def __init__(self, path: str) -> None:
         self._path = path
-        make_folder(path)
+        with suppress(OSError):  # opening says why, with the name of the file
+            os.mkdir(os.path.dirname(path))
         self._file = open(path, "a", encoding="ascii")  # noqa: SIM115 - it stays open until the number is known
 
     def privilegedStartService(self) -> None:
