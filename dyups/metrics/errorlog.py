@@ -3,17 +3,22 @@
     2026/11/22 12:00:00 [error] 123#123: *7 message
 
 One observer writes to all files, each from its own level on.  ``tap`` installs it.
+
+Each line is one ``write(2)`` on a descriptor opened for appending, as nginx does it: nothing is held in memory, lines
+of several processes do not mix, and what a full disk refuses is lost and troubles nobody.  A pipe that nobody reads is
+not waited for.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import select
 import sys
 import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import IO
 
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from zope.interface import implementer
@@ -22,6 +27,7 @@ from dyups.config.model import ErrorLog
 
 #: nginx's levels, the gravest last.
 ORDER = ("debug", "info", "notice", "warn", "error", "crit", "alert", "emerg")
+_RANKS = {name: rank for rank, name in enumerate(ORDER)}
 _NAMES = {
     LogLevel.debug: "debug",
     LogLevel.info: "info",
@@ -29,21 +35,32 @@ _NAMES = {
     LogLevel.error: "error",
     LogLevel.critical: "crit",
 }
+_CONTROLS = re.compile("[\x00-\x1f\x7f]")
+_STDERR = "stderr"
 
 
 def level_of(event: LogEvent) -> str:
     """nginx's level of an event: its own if it has one, else Twisted's translated."""
     own = event.get("nginx_level")
-    return own if isinstance(own, str) else _NAMES.get(event.get("log_level", LogLevel.info), "info")
+    if own in _RANKS:
+        return str(own)
+    return _NAMES.get(event.get("log_level", LogLevel.info), "info")
 
 
 def format_line(event: LogEvent, level: str) -> str:
-    """One line; a failure's traceback follows on lines of its own."""
+    """One entry, ended by a newline.
+
+    What comes from outside must not begin an entry of its own: control characters in our own messages are escaped,
+    and the further lines of other texts (tracebacks) are indented.
+    """
     stamp = time.strftime("%Y/%m/%d %H:%M:%S", time.localtime(event.get("log_time", time.time())))
     text = formatEvent(event)
+    if "nginx_level" in event:
+        text = _CONTROLS.sub(lambda match: f"\\x{ord(match[0]):02X}", text)
     failure = event.get("log_failure")
     if failure is not None:
-        text = f"{text}\n{failure.getTraceback()}".rstrip()
+        text = f"{text}\n{failure.getTraceback()}"
+    text = text.strip().replace("\n", "\n\t")
     return f"{stamp} [{level}] {os.getpid()}#{threading.get_native_id()}: {text}\n"
 
 
@@ -57,31 +74,58 @@ def make_folder(path: str) -> None:
 
 
 class LogFile:
-    """One ``error_log`` file; raises OSError where it cannot be opened."""
+    """One ``error_log`` file, which exists from now on.  Raises OSError where it cannot be opened."""
+
+    __slots__ = ("_descriptor", "_path", "_torn", "threshold")
 
     def __init__(self, spec: ErrorLog) -> None:
         self._path = spec.path
-        self.threshold = ORDER.index(spec.level)
-        self._file = self._open()
+        self.threshold = _RANKS[spec.level]
+        self._torn = False
+        """The last line is incomplete: the disk was full."""
+        self._descriptor = self._open()
 
-    def _open(self) -> IO[str] | None:
-        if self._path == "stderr":
-            return None
+    def _open(self) -> int:
+        """A descriptor of our own; -1 where there is no standard error (closed by whoever started us)."""
+        if self._path == _STDERR:
+            # Where it was closed from the start its number may have gone to another file since; Python knows.  As a
+            # daemon we keep the one we were started with, as nginx does: twistd makes number 2 /dev/null.
+            return -1 if sys.__stderr__ is None else os.dup(sys.__stderr__.fileno())
         make_folder(self._path)
-        return open(self._path, "a", encoding="utf-8", errors="backslashreplace", buffering=1)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+        return os.open(self._path, flags, 0o644)
 
-    def write(self, line: str) -> None:
-        """Append ``line``; a full disk must not stop the proxy."""
-        target = self._file or sys.__stderr__
-        if target is not None:
-            with suppress(OSError, ValueError):
-                target.write(line)
+    def write(self, line: bytes) -> None:
+        """Append ``line``; a full disk or pipe must not stop the proxy."""
+        if self._descriptor < 0 or (self._path == _STDERR and not _has_room(self._descriptor)):
+            return
+        if self._torn:
+            line = b"\n" + line
+        try:
+            written = os.write(self._descriptor, line)
+        except OSError:
+            return
+        self._torn = written < len(line)
 
     def reopen(self) -> None:
-        """Open the file anew by its name: it was moved away (USR1)."""
-        old, self._file = self._file, self._open()
-        if old is not None:
-            old.close()
+        """Open the file anew by its name: it was moved away (USR1).  Raises OSError; then the old one is kept."""
+        if self._path != _STDERR:
+            old, self._descriptor = self._descriptor, self._open()
+            self._torn = False
+            os.close(old)
+
+    def close(self) -> None:
+        """Write no more."""
+        old, self._descriptor = self._descriptor, -1
+        if old >= 0:
+            os.close(old)
+
+
+def _has_room(descriptor: int) -> bool:
+    """Would a write not block; standard error is shared with others, so it cannot be made non-blocking."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return bool(poll.poll(0))
 
 
 @implementer(ILogObserver)
@@ -89,21 +133,38 @@ class ErrorLogObserver:
     """Writes events to every file whose level they reach."""
 
     def __init__(self, specs: Iterable[ErrorLog]) -> None:
-        self._files = [LogFile(spec) for spec in specs]
+        self._files: list[LogFile] = []
+        try:
+            for spec in specs:
+                self._files.append(LogFile(spec))
+        except OSError:
+            self.close()
+            raise
         self._lowest = min((file.threshold for file in self._files), default=len(ORDER))
 
     def __call__(self, event: LogEvent) -> None:
         """One event."""
         level = level_of(event)
-        rank = ORDER.index(level)
+        rank = _RANKS[level]
         if rank < self._lowest:
             return
-        line = format_line(event, level)
+        line = format_line(event, level).encode("utf-8", "backslashreplace")
         for file in self._files:
             if rank >= file.threshold:
                 file.write(line)
 
-    def reopen(self) -> None:
-        """Open all files anew."""
+    def reopen(self) -> list[str]:
+        """Open all files anew; why some could not be, in nginx's words (their old files go on)."""
+        problems: list[str] = []
         for file in self._files:
-            file.reopen()
+            try:
+                file.reopen()
+            except OSError as error:
+                words = os.strerror(error.errno or 0)
+                problems.append(f'open() "{error.filename}" failed ({error.errno}: {words})')
+        return problems
+
+    def close(self) -> None:
+        """Close all files."""
+        for file in self._files:
+            file.close()
