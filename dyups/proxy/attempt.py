@@ -18,7 +18,7 @@ from dyups.http1.chunked import LAST_CHUNK, chunk
 from dyups.proxy.client import ClientSide
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.exchange import AttemptRecord
-from dyups.proxy.peerlink import TUNNEL, LinkFactory, PeerLink
+from dyups.proxy.peerlink import HEAD, TUNNEL, LinkFactory, PeerLink
 from dyups.proxy.plan import NOT_IDEMPOTENT, Fault, ForwardPlan
 from dyups.proxy.plane import complain
 from dyups.proxy.relay import Relay
@@ -28,30 +28,36 @@ from dyups.upstream.peer import Peer
 #: Bytes of a request's body that are kept to be sent again; beyond that a request is asked once.
 MOST_HELD = 65536
 
+#: Bytes of a chunked body that are gathered for a server that speaks HTTP/1.0; beyond that the client has to tell the
+#: length itself (411).
+MOST_GATHERED = 1 << 20
+
 NOT_TRIED: frozenset[Peer] = frozenset()
+_TIMED_OUT = "upstream timed out (110: Connection timed out)"
 
 
 class Forwarding(Relay):
     """A client's request on its way to a server and back."""
 
     __slots__ = (
-        "_body",
         "_chunks_in",
         "_connector",
         "_factory",
+        "_gathered",
         "_held",
         "_message",
         "_replayable",
         "_reused",
         "_sent",
         "_tried",
+        "_uri",
     )
 
     def __init__(self, client: ClientSide) -> None:
         super().__init__(client)
-        self._body: list[bytes] = []
         self._connector: IConnector | None = None
         self._factory: LinkFactory | None = None
+        self._gathered: bytearray | None = None
 
     def begin(self, plan: ForwardPlan, group: Group, uri: bytes, body: bytes, ended: bool) -> None:
         """Ask a server of ``group`` for ``uri``."""
@@ -62,39 +68,67 @@ class Forwarding(Relay):
         self._tried = NOT_TRIED
         self._ended = ended
         self._sent = False
+        self._reused = False
         self._replayable = True
         self._held = 0
         self._chunks_out = False
         self._chunks_in = head.chunked
+        if self._body:
+            self._body = []
         framing = b""
         if head.content_length >= 0:
             framing = b"Content-Length: %d\r\n" % head.content_length
         elif head.chunked:
+            if plan.gathers:
+                self._uri = uri
+                self._gathered = bytearray()
+                self._gather(body, ended)
+                return
             framing = b"Transfer-Encoding: chunked\r\n"
         self._message = plan.head.write(exchange, head.method, uri, framing)
-        if self._body:
-            self._body = []
         if body or head.chunked:
             self._keep(self._wire(body, ended))
         self._attempt()
 
+    def _gather(self, data: bytes, ended: bool) -> None:
+        """A chunked body for a server that knows no chunks: keep it until its length is known."""
+        gathered = self._gathered
+        assert gathered is not None
+        gathered += data
+        self._ended = ended
+        if len(gathered) > MOST_GATHERED:
+            self._gathered = None
+            complain("info", self.client.context("client sent chunked body that is too large to be gathered"))
+            self._refuse(411)
+        elif ended:
+            self._gathered = None
+            self._chunks_in = False
+            framing = b"Content-Length: %d\r\n" % len(gathered)
+            exchange = self.client.exchange
+            self._message = self._plan.head.write(exchange, exchange.head.method, self._uri, framing)
+            self._keep(bytes(gathered))
+            self._attempt()
+
     # -- one attempt -------------------------------------------------------------------------------------------
 
-    def _attempt(self, fault: Fault = Fault.CONNECT) -> None:
-        """Ask the next server; where none is left, answer as ``fault`` says."""
-        peer: Peer | None = self._group.pick(self.client.exchange, self._tried, self.plane.deadlines.now)
+    def _attempt(self, fault: Fault = Fault.CONNECT, again: Peer | None = None) -> None:
+        """Ask the next server, or on a fresh connection the one that is to be asked ``again``.
+
+        Where nobody is left, answer as ``fault`` says.
+        """
+        peer: Peer | None = again
         if peer is None:
-            if not self._tried:
-                complain("error", self.client.context("no live upstreams while connecting to upstream"))
-            self._refuse(fault.status)
-            return
+            peer = self._group.pick(self.client.exchange, self._tried, self.plane.deadlines.now)
+            if peer is None:
+                self._nobody(fault)
+                return
         self.peer = peer
         peer.active += 1
         peer.requests += 1
         if self.plane.attempts_wanted:
             self._record = AttemptRecord(peer.name)
             self.client.exchange.attempts.append(self._record)
-        link = peer.take_idle()
+        link = peer.take_idle() if again is None else None
         if link is None:
             self._dial(peer)
         else:
@@ -102,7 +136,24 @@ class Forwarding(Relay):
             self._reused = True
             link.lend(self)
             self.link = link
+            if self._record is not None:
+                self._record.connect_time = 0.0
             self._send(link)
+
+    def _nobody(self, fault: Fault) -> None:
+        """No server may be asked: each has been (the last failure tells the status), or some are out (502)."""
+        exchange, group = self.client.exchange, self._group
+        tried = self._tried
+        if not tried or any(not peer.down and peer not in tried for peer in group.all_peers()):
+            name = group.spec.name.encode()
+            complain("error", self.client.context("no live upstreams while connecting to upstream", name))
+            fault = Fault.CONNECT
+            if self.plane.attempts_wanted:
+                record = AttemptRecord(name)  # nginx: the variable keeps the name of the group
+                record.status = fault.status
+                record.response_time = 0.0
+                exchange.attempts.append(record)
+        self._refuse(fault.status)
 
     def _dial(self, peer: Peer) -> None:
         self._reused = False
@@ -118,13 +169,17 @@ class Forwarding(Relay):
         if self._record is not None:
             self._record.connect_time = monotonic() - self._record.began
         self._send(link)
-        self.client.resume_body()
+        self._take_more(link)
+
+    def _take_more(self, link: PeerLink) -> None:
+        """The client may have been held back while there was no server to give its body to."""
+        if self.link is link and not link.blocked:
+            self.client.resume_body()
 
     def _send(self, link: PeerLink) -> None:
         self._sent = True
         link.requests += 1
-        now = self.plane.deadlines.now
-        link.deadline = now + self._plan.read_timeout if self._ended else NEVER
+        link.deadline = self.plane.deadlines.now + self._plan.read_timeout if self._ended else NEVER
         if self._body:
             link.write(self._message + b"".join(self._body))
             self._forget_if_long()
@@ -137,11 +192,13 @@ class Forwarding(Relay):
         """See :class:`~dyups.proxy.client.BodySink`."""
         link = self.link
         if link is not None and link.state == TUNNEL:
-            link.deadline = self.plane.deadlines.now + self._plan.read_timeout
             link.write(data)
+            self.set_deadline(link)
             return
-        if self.peer is None:  # answered already: the rest is nobody's
-            return
+        if self.peer is None:
+            if self._gathered is not None:
+                self._gather(data, ended)
+            return  # answered already: the rest is nobody's
         self._ended = ended
         wire = self._wire(data, ended)
         self._keep(wire)
@@ -153,7 +210,7 @@ class Forwarding(Relay):
         if wire:
             link.write(wire)
         if ended:
-            link.deadline = self.plane.deadlines.now + self._plan.read_timeout
+            self.set_deadline(link)
 
     def _wire(self, data: bytes, ended: bool) -> bytes:
         if not self._chunks_in:
@@ -175,16 +232,16 @@ class Forwarding(Relay):
     def server_paused(self) -> None:
         """The server takes no more of the body for now."""
         link = self.link
-        if link is not None:
-            link.deadline = self.plane.deadlines.now + self._plan.send_timeout
-        self.client.pause_body()
+        assert link is not None
+        self.set_deadline(link)
+        if not self._ended or link.state == TUNNEL:
+            self.client.pause_body()
 
     def server_resumed(self) -> None:
         """The server takes more of the body."""
         link = self.link
-        if link is not None:
-            ended = self._ended or link.state == TUNNEL
-            link.deadline = self.plane.deadlines.now + self._plan.read_timeout if ended else NEVER
+        assert link is not None
+        self.set_deadline(link)
         self.client.resume_body()
 
     # -- failures ------------------------------------------------------------------------------------------------
@@ -194,24 +251,30 @@ class Forwarding(Relay):
         self._connector = self._factory = None
         if reason.check(TimeoutError, UserError):
             self.failed(Fault.CONNECT_TIMEOUT)
+            return
+        number = getattr(reason.value, "osError", None)
+        if isinstance(number, int):
+            words = f"{number}: {os.strerror(number)}"
         else:
-            error = reason.value
-            number = getattr(error, "osError", None)
-            words = os.strerror(number) if isinstance(number, int) else str(error)
-            self.failed(Fault.CONNECT, f"connect() failed ({number}: {words}) while connecting to upstream")
+            words = str(reason.value)
+        self.failed(Fault.CONNECT, f"connect() failed ({words}) while connecting to upstream")
 
     def timed_out(self) -> None:
         """The link's deadline has passed."""
         link = self.link
-        if link is None:
-            return
-        if link.state == TUNNEL:
-            link.discard()
+        assert link is not None  # a deadline is set on a link that is lent alone
+        if link.state == HEAD:
+            self.failed(Fault.SEND_TIMEOUT if link.blocked else Fault.READ_TIMEOUT)
+        elif link.state == TUNNEL:
+            complain(
+                "error",
+                self.client.context(f"{_TIMED_OUT} while proxying upgraded connection", self._upstream()),
+            )
             self.tunnel_ended()
-        elif self.client.exchange.status:
-            self.broke_off("upstream timed out (110: Connection timed out) while reading upstream")
         else:
-            self.failed(Fault.READ_TIMEOUT if self._ended else Fault.SEND_TIMEOUT)
+            self.broke_off(
+                f"{_TIMED_OUT} while {'sending request to' if link.blocked else 'reading'} upstream"
+            )
 
     def failed(self, fault: Fault, detail: str = "") -> None:
         """The attempt failed before anything was sent to the client: ask another server, or say so."""
@@ -220,31 +283,38 @@ class Forwarding(Relay):
         assert peer is not None
         # A server may close an idle connection at the moment we use it again: that is no failure of the server.
         stale = self._reused and fault is Fault.CLOSED and link is not None and not link.heard
-        complain(
-            "info" if stale else "error",
-            client.context(detail or fault.text, peer.name),
-        )
         if self._record is not None:
             self._record.status = fault.status
         client.exchange.status = 0
         self._drop()
         if not stale:
-            peer.note_failure(self.plane.deadlines.now)
+            if fault.blames:
+                peer.note_failure(self.plane.deadlines.now)
             self._tried = self._tried | {peer}
-        if not self._may_retry(fault, stale):
+        again = self._may_retry(fault, stale, len(self._tried))
+        harmless = fault.answered or (stale and again)
+        complain("info" if harmless else "error", client.context(detail or fault.text, peer.name))
+        if not again:
             self._refuse(fault.status)
-        elif stale:
-            self._again(peer)
-        else:
-            self._attempt(fault)
+            return
+        self._attempt(fault, peer if stale else None)
+        if self.link is not None:
+            self._take_more(self.link)
 
-    def _again(self, peer: Peer) -> None:
-        """Ask the same server on a fresh connection."""
-        self.peer = peer
-        peer.active += 1
-        self._dial(peer)
+    def passes_over(self, fault: Fault) -> bool:
+        """The answer itself is ``fault`` (``http_500`` …): ask another server, if there is one to ask.
 
-    def _may_retry(self, fault: Fault, stale: bool) -> bool:
+        Else the client gets this answer (``ngx_http_upstream_test_next``).
+        """
+        tried = self._tried
+        others = sum(not peer.down and peer not in tried for peer in self._group.all_peers()) > 1
+        if not others or not self._may_retry(fault, False, len(tried) + 1):
+            return False
+        self.failed(fault)
+        return True
+
+    def _may_retry(self, fault: Fault, stale: bool, asked: int) -> bool:
+        """May a request that ``asked`` servers have failed on be sent once more; ``stale``: to the same."""
         plan = self._plan
         if not self._replayable:
             return False
@@ -255,12 +325,13 @@ class Forwarding(Relay):
             return True
         if fault.word not in plan.retry_words:
             return False
-        if plan.retry_limit and len(self._tried) >= plan.retry_limit:
+        if plan.retry_limit and asked >= plan.retry_limit:
             return False
         spent = monotonic() - self.client.exchange.started
         return not plan.retry_seconds or spent < plan.retry_seconds
 
     def _refuse(self, status: int) -> None:
+        self._body = []
         if not self._ended:
             self.client.close_after()
         self.client.refuse(status)
@@ -273,8 +344,6 @@ class Forwarding(Relay):
         connector, self._connector = self._connector, None
         if connector is not None:
             connector.stopConnecting()
-        link = self.link
-        if link is not None and link.state == TUNNEL:
-            self.link = None
-            link.discard()
+        self._body = []
+        self._gathered = None
         self._drop()

@@ -8,13 +8,14 @@ Between requests it lies idle in its peer's pool.  States, and what data means i
     CHUNKED  a chunked body
     CLOSE    a body that ends with the connection
     TUNNEL   bytes both ways as they come (101)
-    GONE     closed
+    GONE     closed, or closing: what was written still goes out, for :data:`LAST_WORDS` at most
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IPushProducer, ITransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -37,6 +38,11 @@ STATE_NAMES = ("IDLE", "HEAD", "LENGTH", "CHUNKED", "CLOSE", "TUNNEL", "GONE")
 # A head longer than this is no head; nginx's proxy_buffer_size plays this part there.
 LONGEST_HEAD = 65536
 
+#: Seconds that a closing connection may take to bring out what was written to it.
+LAST_WORDS = 10.0
+
+_READING = " while reading response header from upstream"
+
 
 @implementer(IProtocol, IPushProducer)
 class PeerLink:
@@ -45,6 +51,7 @@ class PeerLink:
     __slots__ = (
         "_held",
         "_reader",
+        "blocked",
         "deadline",
         "forwarding",
         "heard",
@@ -63,11 +70,14 @@ class PeerLink:
         self.plane = plane
         self.peer = peer
         self.forwarding: Forwarding | None = forwarding
+        """None while it lies idle, and from its end on."""
         self.state = HEAD
         self.deadline = NEVER
         self.requests = 0
         self.paused = False
         """The client is slow: we read nothing."""
+        self.blocked = False
+        """The server is slow: it takes no more for now."""
         self.left = 0
         self.heard = False
         """Something of the present answer has come."""
@@ -87,10 +97,8 @@ class PeerLink:
         transport.registerProducer(self, True)  # type: ignore[attr-defined]
         self.plane.deadlines.watch(self)
         forwarding = self.forwarding
-        if forwarding is None:  # the client went away while we dialled
-            self.abort()
-        else:
-            forwarding.connected(self)
+        assert forwarding is not None  # a dial that nobody waits for makes no link
+        forwarding.connected(self)
 
     def connectionMade(self) -> None:
         """``makeConnection`` does it all."""
@@ -123,21 +131,20 @@ class PeerLink:
                 self.transport.resumeProducing()  # type: ignore[attr-defined]
 
     def discard(self) -> None:
-        """Close, what was written goes out first."""
+        """Close; what was written goes out first, unless the server has stopped taking it."""
         if self.state != GONE:
             self.state = GONE
             self.forwarding = None
-            self.plane.deadlines.forget(self)
-            self.transport.unregisterProducer()  # type: ignore[attr-defined]
-            self.transport.loseConnection()
+            if self.blocked:
+                self._abort()
+            else:
+                self.deadline = self.plane.deadlines.now + LAST_WORDS
+                self.transport.unregisterProducer()  # type: ignore[attr-defined]
+                self.transport.loseConnection()
 
-    def abort(self) -> None:
-        """Close at once: the server need not go on."""
-        if self.state != GONE:
-            self.state = GONE
-            self.forwarding = None
-            self.plane.deadlines.forget(self)
-            self.transport.abortConnection()  # type: ignore[attr-defined]
+    def _abort(self) -> None:
+        self.deadline = NEVER
+        self.transport.abortConnection()  # type: ignore[attr-defined]
 
     def connectionLost(self, reason: Failure) -> None:
         """The server closed, or the network did."""
@@ -148,14 +155,23 @@ class PeerLink:
         if state == IDLE:
             self.peer.drop_idle(self)
         elif forwarding is not None:
-            if state == HEAD:
-                forwarding.failed(Fault.CLOSED)
-            elif state == CLOSE:
-                forwarding.body_ended(None)
-            elif state == TUNNEL:
-                forwarding.tunnel_ended()
-            else:
-                forwarding.broke_off("upstream prematurely closed connection while reading upstream")
+            self._tell_lost(state, forwarding, reason.check(ConnectionDone) is not None)
+
+    def _tell_lost(self, state: int, forwarding: Forwarding, clean: bool) -> None:
+        """A body without a length is whole only if the server closed in good order (RFC 9112 section 8)."""
+        if state == TUNNEL:
+            forwarding.tunnel_ended()
+        elif state == CLOSE and clean:
+            forwarding.body_ended()
+        elif state != HEAD:
+            reset = "recv() failed (104: Connection reset by peer)"
+            forwarding.broke_off(
+                f"{'upstream prematurely closed connection' if clean else reset} while reading upstream"
+            )
+        elif clean:
+            forwarding.failed(Fault.CLOSED)
+        else:
+            forwarding.failed(Fault.CLOSED, f"recv() failed (104: Connection reset by peer){_READING}")
 
     def timed_out(self) -> None:
         """The sweep found our deadline passed."""
@@ -165,6 +181,8 @@ class PeerLink:
             self.discard()
         elif forwarding is not None:
             forwarding.timed_out()
+        else:
+            self._abort()
 
     # -- what the server sends ---------------------------------------------------------------------------------
 
@@ -188,40 +206,47 @@ class PeerLink:
 
     def _head(self, data: bytes, forwarding: Forwarding) -> None:
         self.heard = True
+        start = 0
         if self._held:
+            start = max(0, len(self._held) - 3)  # before that there is no end of a head
             data = self._held + data
             self._held = b""
-        end = data.find(b"\r\n\r\n")
-        if end < 0:
-            bare = BARE_END(data)
-            if bare is None:
-                self._hold(data, forwarding)
+        while True:
+            end = data.find(b"\r\n\r\n", start)
+            if end < 0:
+                bare = BARE_END(data, start)
+                if bare is None:
+                    self._hold(data, forwarding)
+                    return
+                end = bare.end()  # the reader finds the end again
+            if end > LONGEST_HEAD:
+                self._too_big(forwarding)
                 return
-            end = bare.end()  # the reader finds the end again
-        try:
-            head = read_response(data[:end])
-        except BadResponse as error:
-            forwarding.failed(Fault.BAD_HEAD, str(error))
-            return
-        after = head.length
-        if head.status < 200:
-            self._interim(head.status, data[after:], forwarding)
-            if head.status != 101:
+            try:
+                head = read_response(data[:end])
+            except BadResponse as error:
+                forwarding.failed(Fault.BAD_HEAD, f"{error}{_READING}")
+                return
+            after = head.length
+            if head.status >= 200 or head.status == 101:
+                break
+            # 100, 102 and 103 are for us alone; the head that counts follows.
+            data = data[after:]
+            start = 0
+            if not data:
                 return
         forwarding.head_came(head, data[after:] if after < len(data) else b"")
 
-    def _interim(self, status: int, rest: bytes, forwarding: Forwarding) -> None:
-        """100, 102 and 103 are for us alone; the head that counts follows."""
-        if status != 101 and rest:
-            self._head(rest, forwarding)
-
     def _hold(self, data: bytes, forwarding: Forwarding) -> None:
         if len(data) > LONGEST_HEAD:
-            forwarding.failed(Fault.BAD_HEAD, "upstream sent too big header")
-        elif not b"HTTP/1."[:7].startswith(data[:7]):
-            forwarding.failed(Fault.BAD_HEAD, "upstream sent no valid HTTP/1.0 header")
+            self._too_big(forwarding)
+        elif data[:7] != b"HTTP/1."[: len(data)]:
+            forwarding.failed(Fault.BAD_HEAD, f"upstream sent no valid HTTP/1.0 header{_READING}")
         else:
             self._held = data
+
+    def _too_big(self, forwarding: Forwarding) -> None:
+        forwarding.failed(Fault.BAD_HEAD, f"upstream sent too big header{_READING}")
 
     def await_length(self, left: int) -> None:
         """The rest of the body has ``left`` bytes."""
@@ -265,11 +290,13 @@ class PeerLink:
 
     def pauseProducing(self) -> None:
         """The server takes no more of the request for now."""
+        self.blocked = True
         if self.forwarding is not None:
             self.forwarding.server_paused()
 
     def resumeProducing(self) -> None:
         """The server takes more."""
+        self.blocked = False
         if self.forwarding is not None:
             self.forwarding.server_resumed()
 

@@ -14,7 +14,11 @@ from dyups.proxy.requesthead import HeadPlan
 
 
 class Fault(Enum):
-    """Ways in which asking a server fails: (word of ``proxy_next_upstream``, client's status, nginx's words)."""
+    """Ways in which asking a server fails: (word of ``proxy_next_upstream``, client's status, nginx's words).
+
+    The last ones are answers that ``proxy_next_upstream`` may call failures; what they cost and whether the server is
+    to blame for them is ``ngx_http_upstream_next``'s.
+    """
 
     CONNECT = ("error", 502, "connect() failed")
     CONNECT_TIMEOUT = (
@@ -42,11 +46,22 @@ class Fault(Enum):
         502,
         "upstream sent invalid header while reading response header from upstream",
     )
+    HTTP_500 = ("http_500", 500, "upstream answered 500")
+    HTTP_502 = ("http_502", 502, "upstream answered 502")
+    HTTP_503 = ("http_503", 503, "upstream answered 503")
+    HTTP_504 = ("http_504", 504, "upstream answered 504")
+    HTTP_403 = ("http_403", 403, "upstream answered 403")
+    HTTP_404 = ("http_404", 404, "upstream answered 404")
+    HTTP_429 = ("http_429", 429, "upstream answered 429")
 
     def __init__(self, word: str, status: int, text: str) -> None:
         self.word = word
         self.status = status
         self.text = text
+        self.blames = word not in ("http_403", "http_404")
+        """The server is to blame (``max_fails``)."""
+        self.answered = word.startswith("http_")
+        """The server gave a whole, good head: only its status is to be taken for a failure."""
 
 
 # nginx does not send these twice unless non_idempotent says so (ngx_http_upstream_next).
@@ -58,13 +73,16 @@ class ForwardPlan:
 
     __slots__ = (
         "connect_timeout",
+        "gathers",
         "head",
         "read_timeout",
         "retry_limit",
         "retry_seconds",
+        "retry_statuses",
         "retry_words",
         "send_timeout",
         "server_tokens",
+        "switches",
     )
 
     def __init__(self, settings: LocationSettings, plane: DataPlane) -> None:
@@ -74,7 +92,15 @@ class ForwardPlan:
         self.send_timeout = limit(settings.proxy_send_timeout)
         self.read_timeout = limit(settings.proxy_read_timeout)
         words = settings.proxy_next_upstream
-        self.retry_words = frozenset() if "off" in words else words
+        self.retry_words: frozenset[str] = frozenset() if "off" in words else words
+        self.retry_statuses = {
+            fault.status: fault for fault in Fault if fault.answered and fault.word in self.retry_words
+        }
+        """Answers that are failures; nearly always empty."""
         self.retry_limit = settings.proxy_next_upstream_tries
         self.retry_seconds = settings.proxy_next_upstream_timeout
         self.server_tokens = settings.server_tokens
+        self.gathers = settings.proxy_http_version == "1.0"
+        """HTTP/1.0 knows no chunks (RFC 9112 section 6.1): such a body is gathered to be sent with its length."""
+        self.switches = any(name.lower() == "upgrade" for name, _ in settings.proxy_set_header)
+        """Servers are asked for another protocol at all (``proxy_set_header Upgrade``)."""

@@ -2,28 +2,36 @@
 
 The lower half of ``attempt.Forwarding``: what happens from the server's first good byte on.  A small answer is one
 write; a body is written piece by piece, held back when the client takes no more.
+
+A client that is no connection of ours (``resource``) takes heads as values and frames bodies itself: it replaces
+``_write_head`` and ``frames``, and the rest stays as it is.
 """
 
 from __future__ import annotations
 
 from time import monotonic
+from typing import ClassVar
 
 from dyups.http1.chunked import LAST_CHUNK, BadChunk, ChunkedReader, chunk
 from dyups.http1.response import ResponseHead
 from dyups.proxy.client import ClientSide
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.exchange import AttemptRecord
-from dyups.proxy.peerlink import CLOSE, TUNNEL, PeerLink
+from dyups.proxy.peerlink import CLOSE, HEAD, TUNNEL, PeerLink
 from dyups.proxy.plan import Fault, ForwardPlan
 from dyups.proxy.plane import DataPlane, complain
 from dyups.upstream.group import Group
 from dyups.upstream.peer import Peer
+
+#: A number of requests beyond any ``keepalive_requests``: such a link is closed when it is given back.
+_NOT_AGAIN = 1 << 30
 
 
 class Relay:
     """The way back: from ``link`` to ``client``.  ``peer`` is None while no server works for the client."""
 
     __slots__ = (
+        "_body",
         "_chunks_out",
         "_ended",
         "_group",
@@ -35,6 +43,9 @@ class Relay:
         "plane",
     )
 
+    frames: ClassVar[bool] = True
+    """We tell the client where a body of unknown length ends."""
+
     _plan: ForwardPlan
     _group: Group
     _ended: bool
@@ -44,11 +55,17 @@ class Relay:
         self.plane: DataPlane = client.plane
         self.peer: Peer | None = None
         self.link: PeerLink | None = None
+        self._body: list[bytes] = []
+        """What is kept of the request's body, as it goes out."""
         self._chunks_out = False
         self._record: AttemptRecord | None = None
 
     def failed(self, fault: Fault, detail: str = "") -> None:
         """The attempt failed before anything was sent to the client; ``attempt`` decides what follows."""
+        raise RuntimeError("a relay alone cannot try another server")
+
+    def passes_over(self, fault: Fault) -> bool:
+        """The answer itself is ``fault``: has another server been asked instead; ``attempt`` decides."""
         raise RuntimeError("a relay alone cannot try another server")
 
     # -- the answer ----------------------------------------------------------------------------------------------
@@ -66,19 +83,25 @@ class Relay:
         if status == 101:
             self._switch(head, rest, link)
             return
+        statuses = self._plan.retry_statuses
+        if statuses and status in statuses and self.passes_over(statuses[status]):
+            return
         if not self._ended:
             client.close_after()  # the server answered before it had the whole request
-        bodiless = exchange.head.method == b"HEAD" or status == 204 or status == 304
         length = head.content_length
-        if bodiless:
-            self._write_head(head, b"Content-Length: %d" % length if length >= 0 else b"", b"", link)
+        if exchange.head.method == b"HEAD" or status == 204 or status == 304:
+            # RFC 9110 section 8.6: 204 has no Content-Length, whatever the server says.
+            self._write_head(
+                head, b"Content-Length: %d" % length if length >= 0 and status != 204 else b"", b""
+            )
             self._finish(head.keep_alive and not rest)
         elif length >= 0:
             self._answer_length(head, length, rest, link)
         else:
             self._answer_unknown(head, rest, link)
 
-    def _write_head(self, head: ResponseHead, framing: bytes, body: bytes, link: PeerLink) -> None:
+    def _write_head(self, head: ResponseHead, framing: bytes, body: bytes) -> None:
+        """Send the head, with the line that tells the body's length (if any) and what there is of the body."""
         client = self.client
         exchange = client.exchange
         lines = head.lines
@@ -94,12 +117,12 @@ class Relay:
     def _answer_length(self, head: ResponseHead, length: int, rest: bytes, link: PeerLink) -> None:
         left = length - len(rest)
         if left > 0:
-            self._write_head(head, b"Content-Length: %d" % length, rest, link)
             link.await_length(left)
+            self._write_head(head, b"Content-Length: %d" % length, rest)
             self._body_goes_on(head, link)
         else:
             body = rest if left == 0 else rest[:length]
-            self._write_head(head, b"Content-Length: %d" % length, body, link)
+            self._write_head(head, b"Content-Length: %d" % length, body)
             self._finish(head.keep_alive and left == 0)
 
     def _answer_unknown(self, head: ResponseHead, rest: bytes, link: PeerLink) -> None:
@@ -113,34 +136,31 @@ class Relay:
             except BadChunk as error:
                 self.failed(Fault.BAD_HEAD, f"upstream sent invalid chunked response: {error}")
                 return
-        self._chunks_out = client.exchange.head.minor == 1
+        body = rest
+        framing = b""
+        self._chunks_out = self.frames and client.exchange.head.minor == 1
         if self._chunks_out:
             framing = b"Transfer-Encoding: chunked"
             body = chunk(rest) if rest else b""
         else:
-            framing = b""
-            body = rest
             client.close_after()
-        if reader is not None and reader.rest is not None:
-            if self._chunks_out:
-                body += LAST_CHUNK
-            self._write_head(head, framing, body, link)
-            self._finish(head.keep_alive and not reader.rest)
-            return
-        self._write_head(head, framing, body, link)
         if reader is None:
             link.state = CLOSE
-        else:
+        elif reader.rest is None:
             link.await_chunks(reader)
+        else:
+            self._write_head(head, framing, body + LAST_CHUNK if self._chunks_out else body)
+            self._finish(head.keep_alive and not reader.rest)
+            return
+        self._write_head(head, framing, body)
         self._body_goes_on(head, link)
 
     def _body_goes_on(self, head: ResponseHead, link: PeerLink) -> None:
         if not head.keep_alive:
-            link.requests = 1 << 30  # beyond any keepalive_requests: it closes when it is given back
+            link.requests = _NOT_AGAIN
         if self.client.write_blocked:
-            self.client_paused()
-        elif self._ended:
-            link.deadline = self.plane.deadlines.now + self._plan.read_timeout
+            link.pause()
+        self.set_deadline(link)
 
     def body(self, data: bytes) -> None:
         """A piece of the body."""
@@ -150,7 +170,7 @@ class Relay:
         client.exchange.body_sent += len(data)
         if not client.write_blocked:
             link.deadline = self.plane.deadlines.now + self._plan.read_timeout
-        client.write(chunk(data) if self._chunks_out and link.state != TUNNEL else data)
+        client.write(chunk(data) if self._chunks_out else data)
 
     def last_body(self, data: bytes, beyond: bytes) -> None:
         """The last piece of the body; ``beyond`` came after its end and makes the connection suspect."""
@@ -162,17 +182,16 @@ class Relay:
             client.write(data)
         self._finish(not beyond)
 
-    def body_ended(self, beyond: bytes | None) -> None:
+    def body_ended(self) -> None:
         """The server closed, which ends a body without a length."""
         if self._chunks_out:
             self.client.write(LAST_CHUNK)
-        self.link = None
         self._finish(False)
 
     def _finish(self, reusable: bool) -> None:
         """The answer is complete: give the link back and tell the client's side."""
         peer, link = self.peer, self.link
-        assert peer is not None
+        assert peer is not None and link is not None
         self.peer = self.link = None
         peer.active -= 1
         if peer.fails:
@@ -180,28 +199,29 @@ class Relay:
         if self._record is not None:
             self._record.response_time = monotonic() - self._record.began
             self._record = None
-        if link is not None:
-            spec = self._group.spec
-            now = self.plane.deadlines.now
-            if (
-                reusable
-                and self._ended
-                and self._plan.head.keeps
-                and link.requests < spec.keepalive_requests
-                and now - link.made < spec.keepalive_time
-                and peer.keep_idle(link)
-            ):
-                link.rest(spec.keepalive_timeout)
-            else:
-                link.discard()
+        if self._body:
+            self._body = []
+        spec = self._group.spec
+        if (
+            reusable
+            and self._ended
+            and not link.blocked
+            and self._plan.head.keeps
+            and link.requests < spec.keepalive_requests
+            and self.plane.deadlines.now - link.made < spec.keepalive_time
+            and peer.keep_idle(link)
+        ):
+            link.rest(spec.keepalive_timeout)
+        else:
+            link.discard()
         self.client.answered()
 
     def broke_off(self, text: str) -> None:
-        """The server failed in the midst of its answer: the client must see that it is not whole."""
+        """The server failed in the midst of its answer: the client must see that it is not whole.
+
+        As in nginx this is no failure in the sense of ``max_fails``, which looks no further than the head.
+        """
         complain("error", self.client.context(text, self._upstream()))
-        peer = self.peer
-        if peer is not None:
-            peer.note_failure(self.plane.deadlines.now)
         self._drop()
         self.client.cut()
 
@@ -215,7 +235,7 @@ class Relay:
         if peer is not None:
             peer.active -= 1
         if link is not None:
-            link.abort()
+            link.discard()
 
     def _upstream(self) -> bytes:
         return self.peer.name if self.peer is not None else b""
@@ -223,39 +243,57 @@ class Relay:
     # -- tunnels -------------------------------------------------------------------------------------------------
 
     def _switch(self, head: ResponseHead, rest: bytes, link: PeerLink) -> None:
-        """101: the protocol changes on both sides (RFC 9110 section 15.2.2), if the client asked for it."""
+        """101: the protocol changes on both sides (RFC 9110 section 15.2.2), if the client asked and so did we."""
         client = self.client
-        if not client.exchange.head.upgrade:
+        asked = client.exchange.head.upgrade
+        if not asked or not self._plan.switches:
             self.failed(Fault.BAD_HEAD, "upstream switched protocols unasked")
             return
+        if not self._ended:
+            self.failed(Fault.BAD_HEAD, "upstream switched protocols before it had the whole request")
+            return
         link.state = TUNNEL
-        link.deadline = self.plane.deadlines.now + self._plan.read_timeout
-        lines = [*head.lines, b"Upgrade: " + head.upgrade, b"Connection: upgrade", b"", b""]
+        self.set_deadline(link)
+        self._body = []
+        lines = [*head.lines, b"Upgrade: " + (head.upgrade or asked), b"Connection: upgrade", b"", b""]
         start = client.plane.head_start(head.status_line, self._plan.server_tokens)
         message = start + b"\r\n".join(lines)
         client.exchange.head_sent = len(message)
+        client.exchange.body_sent = len(rest)
         client.write(message + rest)
         client.begin_tunnel()
 
     def tunnel_ended(self) -> None:
-        """The server closed its side of the tunnel."""
-        self.link = None
+        """The server closed its side of the tunnel, or was silent for too long."""
+        peer = self.peer
+        if peer is not None and peer.fails:
+            peer.note_success()
         self._drop()
         self.client.end_tunnel()
 
-    # -- the client's pace ---------------------------------------------------------------------------------------
+    # -- pace and time -------------------------------------------------------------------------------------------
 
     def client_paused(self) -> None:
         """The client takes no more for now: neither do we from the server."""
         link = self.link
         if link is not None:
-            link.deadline = NEVER  # the client's send_timeout counts now
             link.pause()
+            self.set_deadline(link)
 
     def client_resumed(self) -> None:
         """The client takes more."""
         link = self.link
         if link is not None:
             link.resume()
-            if self._ended:
-                link.deadline = self.plane.deadlines.now + self._plan.read_timeout
+            if self.link is link:
+                self.set_deadline(link)
+
+    def set_deadline(self, link: PeerLink) -> None:
+        """How long ``link`` may stay as it is; for whenever more has changed than that a piece came."""
+        now = self.plane.deadlines.now
+        if link.blocked:
+            link.deadline = now + self._plan.send_timeout
+        elif link.paused or (link.state == HEAD and not self._ended):
+            link.deadline = NEVER  # the client's own send_timeout, or client_body_timeout, counts
+        else:
+            link.deadline = now + self._plan.read_timeout
