@@ -42,12 +42,12 @@ class UvloopReactor(AsyncioSelectorReactor):
 
     def _log_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What is raised out of a callback, a protocol's among them; uvloop then drops that connection."""
-        message = context.get("message", "Unhandled error in the event loop")
+        what = context.get("message", "Unhandled error in the event loop")
         exc = context.get("exception")
         if exc is None:
-            log.error("{message}", message=message)
+            log.error("{what}", what=what)
         else:
-            log.failure("{message}", Failure(exc), message=message)
+            log.failure("{what}", Failure(exc), what=what)
 
     # Running
 

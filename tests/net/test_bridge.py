@@ -308,6 +308,32 @@ class ReadingTests(BridgeCase):
         self.uv.protocol.data_received(b" three")
         self.assertEqual(diary.received, b"one two three")
 
+    def test_pause_again_before_what_was_kept_is_delivered(self) -> None:
+        """Then it is kept on."""
+        diary = self.connect(Diary(made=lambda self: self.transport.pauseProducing()))
+        self.uv.protocol.data_received(b"one")
+        self.bridge.resumeProducing()
+        self.bridge.pauseProducing()
+        self.origin.loop.turn()
+        self.assertEqual(diary.events, ["made"])
+        self.bridge.resumeProducing()
+        self.origin.loop.turn()
+        self.assertEqual(diary.received, b"one")
+
+    def test_nothing_was_kept(self) -> None:
+        """Resuming then delivers nothing, and data comes directly again."""
+        diary = self.connect(Diary(made=lambda self: self.transport.pauseProducing()))
+        self.bridge.resumeProducing()
+        self.origin.loop.turn()
+        self.assertEqual(diary.events, ["made"])
+        self.assertEqual(self.bridge.data_received, diary.dataReceived)
+
+    def test_producer_that_is_to_stop(self) -> None:
+        """Who consumes what we receive and wants no more ends the connection."""
+        self.connect(Diary())
+        self.bridge.stopProducing()
+        self.assertEqual(self.uv.asked, ["close"])
+
     def test_error_about_what_was_kept(self) -> None:
         """``dataReceived`` that raises on it loses the connection as ever."""
         diary = Diary(made=lambda self: self.transport.pauseProducing(), data=lambda *_: 1 / 0)
@@ -349,6 +375,7 @@ class SundryTests(BridgeCase):
         """Both name the protocol, and the repr its state."""
         self.connect(Diary())
         self.assertEqual(self.bridge.logPrefix(), "Diary")
+        self.assertIs(self.bridge.reactor, self.origin)
         self.assertRegex(repr(self.bridge), "^<TcpBridge of <.*Diary.*>, open>$")
         self.bridge.connection_lost(None)
         self.assertIn("closed", repr(self.bridge))

@@ -144,6 +144,14 @@ class FailureTests(ConnectorCase):
         self.assertIsInstance(self.reason(), error.ConnectError)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    def test_reactor_stops_while_the_name_is_looked_up(self) -> None:
+        """Nobody is told, as on Twisted's own reactors; nothing stays open."""
+        self.reactor.connectTCP("slow.example", 80, self.client, bindAddress=("127.0.0.1", 0))
+        self.reactor.resolve = lambda name: Deferred()  # type: ignore[method-assign, misc, assignment]
+        self.reactor.callLater(0.01, self.reactor.stop)
+        run(self.reactor)
+        self.assertEqual((self.client.failed, self.reactor.live), ([], set()))
+
     def test_reactor_stops_meanwhile(self) -> None:
         """An attempt under way when the reactor stops is over."""
         self.client.clientConnectionFailed = lambda _, reason: self.client.failed.append(reason)  # type: ignore[method-assign, assignment]

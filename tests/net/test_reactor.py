@@ -27,11 +27,12 @@ from twisted.internet.test import (
     test_udp,
     test_unix,
 )
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.test.test_tcp import MyClientFactory, MyServerFactory
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.trial.util import suppress as unheard
 
-from tests.net.support import TLS_WARNINGS, LateBound, UvloopReactor
+from tests.net.support import TLS_WARNINGS, LateBound, UvloopReactor, run
 
 CONTEXT = "data goes straight from uvloop to the protocol, without a log context around each call"
 UNQUEUED = "expects a short write to be queued; uvloop writes it at once, so that nothing has to be paused"
@@ -211,16 +212,46 @@ globals().update(on_uvloop(test_unix.UNIXAdoptStreamConnectionTestsBuilder, Adop
 del _builder
 
 
-class DocsTests(SynchronousTestCase):
-    """The documentation of what is skipped."""
+class OwnTests(SynchronousTestCase):
+    """What Twisted's tests do not ask."""
 
-    def test_every_skipped_test_is_documented_with_its_reason(self) -> None:
-        """``docs/reactor.rst`` names each of Twisted's tests that is not run, and says why."""
-        docs = " ".join((Path(__file__).parents[2] / "docs" / "reactor.rst").read_text().split())
-        for tests in NOT_FOR_US.values():
-            for test, reason in tests.items():
-                self.assertIn(f"``{test}``", docs)
-                self.assertIn(reason, docs)
+    def test_install(self) -> None:
+        """``install`` gives the reactor to Twisted and its loop to asyncio."""
+        made = UvloopReactor(self)
+        from dyups.net import reactor
+
+        installed: list[Any] = []
+        current: list[Any] = []
+        self.patch(reactor, "UvloopReactor", lambda: made)
+        self.patch(reactor, "installReactor", installed.append)
+        self.patch(reactor.asyncio, "set_event_loop", current.append)
+        reactor.install()
+        self.assertEqual((installed, current), ([made], [made.loop]))
+
+    def test_errors_of_the_loop_are_logged(self) -> None:
+        """What uvloop reports goes to Twisted's log, with the error where there is one; the loop goes on."""
+        reactor = UvloopReactor(self)
+        logged: list[Any] = []
+        globalLogPublisher.addObserver(logged.append)
+        self.addCleanup(globalLogPublisher.removeObserver, logged.append)
+        reactor.loop.call_soon(lambda: 1 / 0)
+        reactor.loop.call_exception_handler({"message": "about nothing in particular"})
+        reactor.callLater(0.01, reactor.stop)
+        run(reactor)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertIn("about nothing in particular", [formatEvent(event) for event in logged])
+
+    def test_timers_are_not_early(self) -> None:
+        """A delayed call happens when its time has come, without spinning until then, although uvloop rounds."""
+        reactor = UvloopReactor(self)
+        turns: list[float] = []
+        due = reactor.seconds() + 0.0304
+        reactor.callLater(0.0304, reactor.stop)
+        on_timer = reactor._onTimer
+        reactor._onTimer = lambda: (turns.append(reactor.seconds()), on_timer())
+        run(reactor)
+        self.assertGreaterEqual(turns[-1], due)
+        self.assertLess(len(turns), 6)
 
     def test_descriptors_of_adopted_sockets_are_not_closed_twice(self) -> None:
         """A connection that is adopted and never gets its turn leaves other descriptors alone when the loop closes."""
@@ -239,3 +270,15 @@ class DocsTests(SynchronousTestCase):
     test_descriptors_of_adopted_sockets_are_not_closed_twice.suppress = [  # type: ignore[attr-defined]
         unheard(category=ResourceWarning, message="unclosed resource")  # that uvloop closes it is the point
     ]
+
+
+class DocsTests(SynchronousTestCase):
+    """The documentation of what is skipped."""
+
+    def test_every_skipped_test_is_documented_with_its_reason(self) -> None:
+        """``docs/reactor.rst`` names each of Twisted's tests that is not run, and says why."""
+        docs = " ".join((Path(__file__).parents[2] / "docs" / "reactor.rst").read_text().split())
+        for tests in NOT_FOR_US.values():
+            for test, reason in tests.items():
+                self.assertIn(f"``{test}``", docs)
+                self.assertIn(reason, docs)

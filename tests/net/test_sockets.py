@@ -57,6 +57,12 @@ class TcpTests(SynchronousTestCase):
         self.assertEqual(self.open("::").getsockopt(*option), 1)
         self.assertEqual(self.open("::", ipv6only=False).getsockopt(*option), 0)
 
+    def test_backlog_out_of_range(self) -> None:
+        """What the system cannot take leaves nothing open."""
+        before = len(os.listdir("/proc/self/fd"))
+        self.assertRaises(OverflowError, self.open, "127.0.0.1", backlog=2**40)
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+
     def test_names_are_not_looked_up(self) -> None:
         """Only literal addresses: a name is an ``OSError``."""
         self.assertRaises(OSError, self.open, "localhost")
