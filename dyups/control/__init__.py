@@ -2,7 +2,10 @@
 
     command   Update and Delete as values and as bytes
     lock      one change at a time: hold the lock now, wait in order, or LockHeld
-    change    the only write path: check, look up, store, apply
+    change    the only write path: check, look up, store, apply, publish
+    publish   what the other processes are told of a change, and the seam to them
+    follow    a worker's reader of what was published
+    remote    the same calls in a worker, made by the master
 
 ``admin`` comes in here, and so will scripts; ``persist`` puts the commands on disk, ``upstream`` holds the map.
 Nothing here knows HTTP, and nothing here touches a file.

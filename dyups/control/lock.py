@@ -16,7 +16,8 @@ class ChangeLock:
 
     def __init__(self, trylock: bool = False) -> None:
         self._lock = DeferredLock()
-        self._trylock = trylock
+        self.trylock = trylock
+        """Whether nothing may wait; a reload may change it."""
         self._due = 0
         self._releasing = False
 
@@ -32,7 +33,7 @@ class ChangeLock:
 
     def acquire(self) -> Deferred[None]:
         """Fires when the lock is the caller's; fails with :class:`LockHeld` at once where nothing may wait."""
-        if self._trylock and self._lock.locked:
+        if self.trylock and self._lock.locked:
             return fail(LockHeld())
         return self.wait()
 

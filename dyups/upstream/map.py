@@ -7,10 +7,21 @@ the latest spelling is shown; the order is that of definition, a replaced upstre
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import blake2b
 
 from dyups.config.model import UpstreamSpec, fold
+from dyups.config.upstreams import print_upstream
 from dyups.interfaces import Resolved
 from dyups.upstream.group import Group
+
+#: How many digests there are.
+DIGESTS = 1 << 128
+
+
+def digest_of(spec: UpstreamSpec) -> int:
+    """128 bits that stand for the upstream's name and commands."""
+    text = print_upstream(spec).encode("utf-8", "surrogateescape")
+    return int.from_bytes(blake2b(text, digest_size=16).digest(), "big")
 
 
 class UpstreamMap:
@@ -24,6 +35,7 @@ class UpstreamMap:
         self.get = self._groups.get
         self.sequence = 0
         """The number of the last change that was applied."""
+        self._digest: int | None = None
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -35,8 +47,12 @@ class UpstreamMap:
     def replace(self, spec: UpstreamSpec, resolved: Resolved) -> Group:
         """Create the upstream or replace it whole; servers that stay the same keep their live state."""
         key = fold(spec.name)
-        group = Group(spec, resolved, self._groups.get(key))
+        before = self._groups.get(key)
+        group = Group(spec, resolved, before)
         self._groups[key] = group
+        if self._digest is not None:
+            replaced = 0 if before is None else digest_of(before.spec)
+            self._digest = (self._digest - replaced + digest_of(spec)) % DIGESTS
         return group
 
     def delete(self, name: str) -> bool:
@@ -45,7 +61,19 @@ class UpstreamMap:
         if group is None:
             return False
         group.retire()
+        if self._digest is not None:
+            self._digest = (self._digest - digest_of(group.spec)) % DIGESTS
         return True
+
+    @property
+    def digest(self) -> int:
+        """A number of 128 bits that is the same for maps which say the same, in whatever order.
+
+        From the first time it is asked for, a change moves it on at the cost of that one upstream.
+        """
+        if self._digest is None:
+            self._digest = sum(map(digest_of, self.specs())) % DIGESTS
+        return self._digest
 
     def groups(self) -> Iterator[Group]:
         """Every group in order of definition."""

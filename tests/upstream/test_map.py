@@ -52,6 +52,22 @@ class MapTests(SynchronousTestCase):
         self.map.delete("two")
         self.assertEqual((self.map.find("one"), self.map.find("three")), others)
 
+    def test_digest(self) -> None:
+        """Maps that say the same have the same digest, whatever way they came there and in whatever order."""
+        self.assertEqual(UpstreamMap().digest, 0)
+        before = self.map.digest
+        self.map.replace(upstream(81, name="two"), RESOLVED)
+        changed = self.map.digest
+        self.map.delete("one")
+        self.map.replace(upstream(80, name="one"), RESOLVED)
+        other = UpstreamMap()
+        for spec in [*self.map.specs()]:
+            other.replace(spec, RESOLVED)
+        self.assertEqual(other.digest, changed)
+        self.map.replace(upstream(80, name="Two"), RESOLVED)
+        self.assertEqual(self.map.digest, before)
+        self.assertNotEqual(before, changed)
+
     def test_deleted(self) -> None:
         """A deleted upstream is gone, its idle connections close; created again it is new, and last."""
         group = self.map.find("two")
