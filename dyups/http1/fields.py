@@ -60,7 +60,8 @@ RESPONSE_KINDS = {
     b"x-accel-expires": OWN,
 }
 
-_FORGET = frozenset(
+#: Fields that hold secrets: neither their lines nor heads that have them are remembered.
+SECRET = frozenset(
     {
         b"authorization",
         b"proxy-authorization",
@@ -75,10 +76,9 @@ _FORGET = frozenset(
         b"x-api-key",
         b"x-auth-token",
         b"x-csrf-token",
-        b"etag",
-        b"last-modified",
     }
 )
+_FORGET = SECRET | {b"etag", b"last-modified"}
 _LONGEST_KEPT = 256
 _MOST_KEPT = 4096
 

@@ -34,8 +34,17 @@ _MOST_LINES = 256
 _LONGEST_LINE_KEPT = 256
 
 
+# Servers give the same answers again and again; a second has one Date.  Heads with a secret are not kept.
+_HEADS: dict[bytes, ResponseHead] = {}
+_MOST_HEADS_KEPT = 512
+_LONGEST_HEAD_KEPT = 2048
+
+
 class ResponseHead:
-    """A response's head; ``content_length`` is -1 where there is none."""
+    """A response's head; ``content_length`` is -1 where there is none.
+
+    Nobody changes a head once it is read: the same one may serve the next answer with the same bytes.
+    """
 
     __slots__ = (
         "chunked",
@@ -43,8 +52,8 @@ class ResponseHead:
         "fields",
         "keep_alive",
         "length",
-        "lines",
         "minor",
+        "sent_on",
         "status",
         "status_line",
         "upgrade",
@@ -54,8 +63,8 @@ class ResponseHead:
         self.status = first.status
         self.status_line = first.sent_on
         self.minor = first.minor
-        self.lines: list[bytes] = []
-        """The lines to pass on, ``Content-Length`` among them where it counts."""
+        self.sent_on = b""
+        """The lines to pass on, each with its line end; what frames the body is not among them."""
         self.fields: list[Field] = []
         """The fields that are not passed on as they are, and all that a later look-up may want."""
         self.content_length = -1
@@ -75,6 +84,9 @@ def read_response(raw: bytes) -> ResponseHead:
 
     A head that ends otherwise (``request.BARE_END``) is given with its end.  Raises :class:`BadResponse`.
     """
+    known = _HEADS.get(raw)
+    if known is not None:
+        return known
     try:
         head = _read(raw.split(b"\r\n"))
         head.length = len(raw) + 4
@@ -82,6 +94,10 @@ def read_response(raw: bytes) -> ResponseHead:
         lines, end = split_bare(raw)
         head = _read(lines)
         head.length = end
+    if len(raw) <= _LONGEST_HEAD_KEPT and f.SECRET.isdisjoint([x.name for x in head.fields]):
+        if len(_HEADS) >= _MOST_HEADS_KEPT:
+            _HEADS.clear()
+        _HEADS[raw] = head
     return head
 
 
@@ -90,7 +106,8 @@ def _read(lines: list[bytes]) -> ResponseHead:
     head = ResponseHead(_read_line(lines[0]) if first is None else first)
     known = READER.known.get
     keep = head.fields.append
-    send = head.lines.append
+    sent_on: list[bytes] = []
+    send = sent_on.append
     special = False
     for line in lines[1:]:
         field = known(line)
@@ -105,9 +122,14 @@ def _read(lines: list[bytes]) -> ResponseHead:
             send(field.line)
         elif kind != f.OWN and kind != f.HOP:
             special = True
+    head.sent_on = _joined(sent_on)
     if special:
         _settle(head)
     return head
+
+
+def _joined(lines: list[bytes]) -> bytes:
+    return b"\r\n".join([*lines, b""]) if lines else b""
 
 
 def _read_line(line: bytes) -> StatusLine:
@@ -171,4 +193,4 @@ def _settle_connection(head: ResponseHead, connection: list[bytes]) -> None:
     named = {token for token in connection if token not in (b"close", b"keep-alive", b"upgrade")}
     if named:
         # RFC 9110 section 7.6.1: what Connection names goes no further.
-        head.lines = [x.line for x in head.fields if x.kind == f.PASS and x.name not in named]
+        head.sent_on = _joined([x.line for x in head.fields if x.kind == f.PASS and x.name not in named])

@@ -92,7 +92,7 @@ class Relay:
         if exchange.head.method == b"HEAD" or status == 204 or status == 304:
             # RFC 9110 section 8.6: 204 has no Content-Length, whatever the server says.
             self._write_head(
-                head, b"Content-Length: %d" % length if length >= 0 and status != 204 else b"", b""
+                head, b"Content-Length: %d\r\n" % length if length >= 0 and status != 204 else b"", b""
             )
             self._finish(head.keep_alive and not rest)
         elif length >= 0:
@@ -104,25 +104,22 @@ class Relay:
         """Send the head, with the line that tells the body's length (if any) and what there is of the body."""
         client = self.client
         exchange = client.exchange
-        lines = head.lines
-        if framing:
-            lines.append(framing)
-        lines.append(client.answer_tail())
-        start = client.plane.head_start(head.status_line, self._plan.server_tokens)
-        message = start + b"\r\n".join(lines)
-        exchange.head_sent = len(message)
-        exchange.body_sent = len(body)
-        client.write(message + body if body else message)
+        start = self.plane.head_start(head.status_line, self._plan.server_tokens)
+        message = b"".join((start, head.sent_on, framing, client.answer_tail(), body))
+        size = len(body)
+        exchange.head_sent = len(message) - size
+        exchange.body_sent = size
+        client.write(message)
 
     def _answer_length(self, head: ResponseHead, length: int, rest: bytes, link: PeerLink) -> None:
         left = length - len(rest)
         if left > 0:
             link.await_length(left)
-            self._write_head(head, b"Content-Length: %d" % length, rest)
+            self._write_head(head, b"Content-Length: %d\r\n" % length, rest)
             self._body_goes_on(head, link)
         else:
             body = rest if left == 0 else rest[:length]
-            self._write_head(head, b"Content-Length: %d" % length, body)
+            self._write_head(head, b"Content-Length: %d\r\n" % length, body)
             self._finish(head.keep_alive and left == 0)
 
     def _answer_unknown(self, head: ResponseHead, rest: bytes, link: PeerLink) -> None:
@@ -140,7 +137,7 @@ class Relay:
         framing = b""
         self._chunks_out = self.frames and client.exchange.head.minor == 1
         if self._chunks_out:
-            framing = b"Transfer-Encoding: chunked"
+            framing = b"Transfer-Encoding: chunked\r\n"
             body = chunk(rest) if rest else b""
         else:
             client.close_after()
@@ -255,9 +252,9 @@ class Relay:
         link.state = TUNNEL
         self.set_deadline(link)
         self._body = []
-        lines = [*head.lines, b"Upgrade: " + (head.upgrade or asked), b"Connection: upgrade", b"", b""]
         start = client.plane.head_start(head.status_line, self._plan.server_tokens)
-        message = start + b"\r\n".join(lines)
+        upgrade = b"Upgrade: %b\r\nConnection: upgrade\r\n\r\n" % (head.upgrade or asked)
+        message = b"".join((start, head.sent_on, upgrade))
         client.exchange.head_sent = len(message)
         client.exchange.body_sent = len(rest)
         client.write(message + rest)

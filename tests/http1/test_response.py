@@ -89,7 +89,7 @@ class HeadTests(SynchronousTestCase):
             b"Set-Cookie: b",
         )
         self.assertEqual((found.status, found.status_line, found.minor), (200, b"HTTP/1.1 200 OK", 1))
-        self.assertEqual(found.lines, [b"Set-Cookie: a", b"x_odd!: y", b"Set-Cookie: b"])
+        self.assertEqual(found.sent_on, b"Set-Cookie: a\r\nx_odd!: y\r\nSet-Cookie: b\r\n")
         self.assertEqual((found.content_length, found.chunked, found.keep_alive), (12, False, True))
         self.assertEqual(
             (found.value(b"set-cookie"), found.value(b"server"), found.value(b"z")), (b"a, b", b"x", b"")
@@ -123,25 +123,28 @@ class HeadTests(SynchronousTestCase):
     def test_chunked(self) -> None:
         """chunked in any case is the one coding we know."""
         found = read(b"transfer-encoding: Chunked")
-        self.assertEqual((found.chunked, found.content_length, found.lines), (True, -1, []))
+        self.assertEqual((found.chunked, found.content_length, found.sent_on), (True, -1, b""))
 
     def test_upgrade(self) -> None:
         """The protocol that is switched to is told apart from the lines."""
         found = read(b"Upgrade: websocket", b"Connection: Upgrade", b"X: y", line=b"HTTP/1.1 101 Switching")
-        self.assertEqual((found.upgrade, found.lines), (b"websocket", [b"X: y"]))
+        self.assertEqual((found.upgrade, found.sent_on), (b"websocket", b"X: y\r\n"))
 
     def test_named_by_connection(self) -> None:
         """A field that Connection names goes no further; the length cannot be named away."""
         found = read(
             b"Connection: x-one, content-length", b"X-One: 1", b"X-Two: 2", b"Content-Length: 5", b"Date: x"
         )
-        self.assertEqual((found.lines, found.content_length), ([b"X-Two: 2"], 5))
+        self.assertEqual((found.sent_on, found.content_length), (b"X-Two: 2\r\n", 5))
 
     def test_heads_are_apart(self) -> None:
-        """Two heads with the same first line share nothing that one of them could spoil."""
-        one, other = read(b"X: y"), read(b"X: y")
-        one.lines.append(b"Z: z")
-        self.assertEqual(other.lines, [b"X: y"])
+        """Two heads with the same first line share nothing but that."""
+        one, other = read(b"X: y"), read(b"X: z")
+        self.assertEqual((one.sent_on, other.sent_on), (b"X: y\r\n", b"X: z\r\n"))
+
+    def test_same_head(self) -> None:
+        """The same bytes give the same head, without reading them."""
+        self.assertIs(read(b"X: same"), read(b"X: same"))
 
     def test_bare_line_ends(self) -> None:
         """However the lines end, the same head is read, and its length is that of its bytes alone."""
@@ -157,7 +160,7 @@ class HeadTests(SynchronousTestCase):
                         end = bare.end()
                     found = read_response(data[:end])
                     self.assertEqual((found.length, found.content_length), (len(whole), 5), data)
-                    self.assertEqual(found.lines, [b"X: y"])
+                    self.assertEqual(found.sent_on, b"X: y\r\n")
 
 
 class MemoryTests(SynchronousTestCase):
@@ -174,8 +177,17 @@ class MemoryTests(SynchronousTestCase):
 
     def test_secrets(self) -> None:
         """Cookies are passed on and not remembered."""
-        self.assertEqual(read(b"Set-Cookie: s3cr3t-of-test").lines, [b"Set-Cookie: s3cr3t-of-test"])
+        self.assertEqual(read(b"Set-Cookie: s3cr3t-of-test").sent_on, b"Set-Cookie: s3cr3t-of-test\r\n")
         self.assertEqual([line for line in response.READER.known if b"s3cr3t-of-test" in line], [])
+        self.assertEqual([raw for raw in response._HEADS if b"s3cr3t-of-test" in raw], [])
+
+    def test_heads(self) -> None:
+        """However many heads come, few are remembered, and no long ones."""
+        for number in range(response._MOST_HEADS_KEPT * 2):
+            read(b"X: %d" % number)
+        self.assertLessEqual(len(response._HEADS), response._MOST_HEADS_KEPT)
+        read(b"X: " + b"long-of-test" * 300)
+        self.assertEqual([raw for raw in response._HEADS if b"long-of-test" in raw], [])
 
 
 lines = st.sampled_from(
@@ -208,7 +220,7 @@ class PropertyTests(SynchronousTestCase):
         self.assertTrue(100 <= found.status <= 999)
         self.assertFalse(found.chunked and found.content_length >= 0)
         self.assertTrue(0 < found.length <= len(raw) + 4)
-        for line in [*found.lines, found.status_line]:
+        for line in [*found.sent_on.split(b"\r\n"), found.status_line]:
             self.assertEqual([x for x in (b"\r", b"\n", b"\0") if x in line], [])
 
     @given(heads)
