@@ -275,6 +275,10 @@ class Bridge:
             # Closed already, or the peer has gone: nothing depends on it.
             log.debug("Could not set socket option {option} of {bridge}", option=option, bridge=self)
 
+    def get_write_buffer_size(self) -> int:
+        """Bytes that were written and the kernel has not taken yet: a slow reader differs from one that reads nothing."""
+        return int(self._uv.get_write_buffer_size()) if self.connected else 0
+
     # IConsumer
 
     @property

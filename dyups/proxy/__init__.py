@@ -4,7 +4,9 @@
     downstream   a client's connection: heads and bodies in, answers out, keep-alive
     exchange     one request and what became of it; what variables read
     route        which server, which location; compiled once from the settings
-    contents     what a location does: proxy_pass, return, echo, a web resource
+    contents     what a location does: return, echo, nothing
+    forwards     proxy_pass: which group is asked, and for which target
+    literals     groups of targets that are no upstream by name
     attempt      forwarding one request: peers tried in turn, retries, the answer passed on
     peerlink     a connection to a server
     requesthead  the head that is sent to a server

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from twisted.internet.interfaces import ITransport
 
 from dyups.errors import RequestRefused
+from dyups.http1.request import RequestHead
 from dyups.proxy import answers
 from dyups.proxy.attempt import Forwarding
 from dyups.proxy.client import BodySink
@@ -26,7 +27,10 @@ HEAD, BODY, BUSY, TUNNEL, LINGER, GONE = range(6)
 STATE_NAMES = ("HEAD", "BODY", "BUSY", "TUNNEL", "LINGER", "GONE")
 
 _KEEP = b"Connection: keep-alive\r\n\r\n"
+_KEEP_FOR = b"Connection: keep-alive\r\nKeep-Alive: timeout=%d\r\n\r\n"
 _CLOSE = b"Connection: close\r\n\r\n"
+#: Bytes of a broken request line that the error log shows.
+_MOST_SHOWN = 1024
 
 
 class ClientAnswers:
@@ -35,10 +39,12 @@ class ClientAnswers:
     __slots__ = (
         "_ahead",
         "_answered",
+        "_client_address",
         "_close",
         "_forwarding",
         "_in_heads",
         "_linger_until",
+        "_local_address",
         "_number",
         "_paused",
         "_requests",
@@ -71,15 +77,19 @@ class ClientAnswers:
         """Bytes that came and were not used yet."""
         self._answered = True
         """The present exchange has its whole answer."""
+        self._client_address: tuple[bytes, int] | None = None
         self._close = False
         self._forwarding: Forwarding | None = None
         self._in_heads = False
         """``_heads`` is at work: it goes on by itself, so that a run of requests does not nest."""
         self._linger_until = 0.0
+        """In LINGER: when to end it; NEVER while what was written is still going out, 0 where nothing is waited for."""
+        self._local_address: tuple[bytes, int] | None = None
         self._paused = False
         self._requests = 0
         self._sink: BodySink = DISCARD
         self._unsent = -1
+        """Bytes that the transport held when we last looked, where the client is slow."""
 
     def __repr__(self) -> str:
         return f"<ClientConnection {STATE_NAMES[self.state]} requests={self._requests}>"
@@ -107,7 +117,7 @@ class ClientAnswers:
             self._close = True
             return _CLOSE
         seconds = route.settings.keepalive_timeout_header
-        return b"Keep-Alive: timeout=%d\r\n%b" % (seconds, _KEEP) if seconds else _KEEP
+        return _KEEP_FOR % seconds if seconds else _KEEP
 
     def close_after(self) -> None:
         """The connection closes after this answer."""
@@ -123,8 +133,11 @@ class ClientAnswers:
         self._sink = DISCARD
         if self.state == BUSY:
             self._next()
-        elif self.state == BODY and self._close:
-            self._linger()
+        elif self.state == BODY:
+            if self._close:
+                self._linger()
+            elif self._paused:
+                self.resume_body()
 
     def cut(self) -> None:
         """The answer cannot be completed."""
@@ -138,11 +151,17 @@ class ClientAnswers:
 
     def client_address(self) -> tuple[bytes, int]:
         """See :class:`~dyups.proxy.client.ClientSide`."""
-        return endpoint(self.transport.getPeer())
+        found = self._client_address
+        if found is None:
+            found = self._client_address = endpoint(self.transport.getPeer())
+        return found
 
     def local_address(self) -> tuple[bytes, int]:
         """See :class:`~dyups.proxy.client.ClientSide`."""
-        return endpoint(self.transport.getHost())
+        found = self._local_address
+        if found is None:
+            found = self._local_address = endpoint(self.transport.getHost())
+        return found
 
     def connection_numbers(self) -> tuple[int, int]:
         """See :class:`~dyups.proxy.client.ClientSide`."""
@@ -153,34 +172,61 @@ class ClientAnswers:
     def _next(self) -> None:
         """Ready for another request, or the end of the connection."""
         if self._close:
-            self._linger() if self._ahead else self._close_now()
+            if self._ahead or self.exchange.route.settings.lingering_close == "always":
+                self._linger()
+            else:
+                self._close_now()
             return
         self.state = HEAD
+        if self.write_blocked:
+            return  # send_timeout counts, and resumeProducing goes on from here
         self.deadline = self.plane.deadlines.now + self.exchange.route.keepalive_timeout
-        self.resume_body()
-        if self._ahead and not self.write_blocked and not self._in_heads:
+        if self._in_heads:
+            return
+        if self._ahead:
             self._heads(self._ahead)
+        elif self._paused:
+            self.resume_body()
 
-    def _refuse_head(self, refusal: RequestRefused) -> None:
+    def _unread(self, data: bytes) -> None:
+        """``data`` begins a head that nobody could read: a request all the same, whose line is all we know."""
+        exchange = self.exchange
+        head = RequestHead()
+        head.line = data[:_MOST_SHOWN].partition(b"\n")[0].rstrip(b"\r")
+        exchange.renew(head)
+        exchange.server = self.routes.default
+        exchange.route = self.routes.default.root
+        self._requests += 1
+        self.plane.counters.requests += 1
+
+    def _drop_sink(self) -> None:
+        """What took the request's body learns that there will be no more of it."""
+        sink, self._sink = self._sink, DISCARD
+        if not self._answered:
+            sink.client_gone()
+
+    def _refuse_head(self, refusal: RequestRefused, doing: str = "reading client request headers") -> None:
         """The request cannot be read: say so and close, for nobody knows where the next one would begin."""
         self._answered = False
         self.state = BUSY
-        complain("info", self.context(f"{refusal.reason} while reading client request"))
+        complain("info", self.context(f"{refusal.reason} while {doing}"))
         self._ahead = b" "  # whatever else comes is part of the same nonsense: linger
         self._close = True
         answers.send_page(self, refusal.status)
 
     def _linger(self) -> None:
         """``lingering_close``: closing on unread bytes would reset the connection and lose our answer on its way."""
-        settings = self.exchange.route.settings
-        if settings.lingering_close == "off":
+        if self.exchange.route.settings.lingering_close == "off":
             self._close_now()
             return
-        now = self.plane.deadlines.now
         self.state = LINGER
         self._ahead = b""
-        self._linger_until = now + settings.lingering_time
-        self.deadline = now + settings.lingering_timeout
+        self._unsent = _unsent_bytes(self.transport)
+        if self._unsent > 0:
+            self._linger_until = NEVER
+            self.deadline = self.plane.deadlines.now + self.exchange.route.send_timeout
+        else:
+            self._linger_from_now()
         self.resume_body()
         self.transport.unregisterProducer()  # type: ignore[attr-defined]
         lose_write = getattr(self.transport, "loseWriteConnection", None)
@@ -188,46 +234,64 @@ class ClientAnswers:
             self.transport.loseConnection()
         else:
             lose_write()
+        self.write = ignore
+
+    def _linger_from_now(self) -> None:
+        route, now = self.exchange.route, self.plane.deadlines.now
+        self._linger_until = now + route.lingering_time
+        self.deadline = min(self._linger_until, now + route.lingering_timeout)
+
+    def _lingered(self) -> None:
+        """Something came that nobody wants: the client is still there."""
+        if 0 < self._linger_until < NEVER:
+            now = self.plane.deadlines.now
+            self.deadline = min(self._linger_until, now + self.exchange.route.lingering_timeout)
 
     def _close_now(self) -> None:
         """Close; what was written goes out first, but not for ever."""
         if self.state != GONE:
             self.state = LINGER
             self._linger_until = 0.0
+            self._unsent = _unsent_bytes(self.transport)
             self.deadline = self.plane.deadlines.now + self.exchange.route.send_timeout
             self.transport.unregisterProducer()  # type: ignore[attr-defined]
             self.transport.loseConnection()
+            self.write = ignore
 
     # -- pace ----------------------------------------------------------------------------------------------------
 
     def pause_body(self) -> None:
-        """Read nothing from the client for now."""
+        """Read nothing from the client for now; meanwhile it is not the client that is slow."""
         if not self._paused and self.state != GONE:
             self._paused = True
+            if self.state == BODY and not self.write_blocked:
+                self.deadline = NEVER
             self.transport.pauseProducing()  # type: ignore[attr-defined]
 
     def resume_body(self) -> None:
         """Read from the client again."""
         if self._paused:
             self._paused = False
+            if self.state == BODY and not self.write_blocked:
+                self.deadline = self.plane.deadlines.now + self.exchange.route.body_timeout
             if self.state != GONE:
                 self.transport.resumeProducing()  # type: ignore[attr-defined]
 
     def pauseProducing(self) -> None:
         """The client takes no more for now (the transport holds enough)."""
         self.write_blocked = True
-        self._unsent = -1
+        self._unsent = _unsent_bytes(self.transport)
         self.deadline = self.plane.deadlines.now + self.exchange.route.send_timeout
         self._sink.client_paused()
 
     def resumeProducing(self) -> None:
         """The client takes more."""
         self.write_blocked = False
-        self.deadline = NEVER
         if self.state == HEAD:
             self._next()
-        elif self.state == BODY:
-            self.deadline = self.plane.deadlines.now + self.exchange.route.body_timeout
+            return
+        waits = self.state == BODY and not self._paused
+        self.deadline = self.plane.deadlines.now + self.exchange.route.body_timeout if waits else NEVER
         self._sink.client_resumed()
 
     def stopProducing(self) -> None:
@@ -237,28 +301,33 @@ class ClientAnswers:
 
     def timed_out(self) -> None:
         """The sweep found our deadline passed."""
-        if self.write_blocked:
+        if self.state == LINGER:
+            self._still_leaving()
+        elif self.write_blocked:
             self._too_slow()
-        elif self.state == LINGER:
-            self._abort()
         elif self.state == HEAD and not self._ahead:
             self._close_now()  # idle keep-alive, or a connection that never asked
-        elif self.state == HEAD or (self.state == BODY and not self.exchange.status):
+        elif self.state == HEAD:
+            self._late("reading client request headers")
+        elif self.state != BODY or (self.exchange.head_sent and not self._answered):
             complain("info", self.context("client timed out (110: Connection timed out)"))
-            sink, self._sink = self._sink, DISCARD
-            if not self._answered:
-                sink.client_gone()
-            self._answered = False
-            self.state = BUSY
-            self._close = True
-            answers.send_page(self, 408)
-        else:
             self._abort()
+        elif self._answered:
+            self._close_now()  # nobody waits for the rest of that body
+        else:
+            self._late("reading client request body")
+
+    def _late(self, doing: str) -> None:
+        """The client did not send what it began: 408."""
+        if self.state == HEAD:
+            self._unread(self._ahead)
+        self._drop_sink()
+        self._refuse_head(RequestRefused(408, "client timed out (110: Connection timed out)"), doing)
 
     def _too_slow(self) -> None:
         """``send_timeout`` runs between two writes: a client that took something meanwhile gets another term."""
         unsent = _unsent_bytes(self.transport)
-        if 0 <= unsent < self._unsent or (unsent >= 0 and self._unsent < 0):
+        if 0 <= unsent != self._unsent:
             self._unsent = unsent
             self.deadline = self.plane.deadlines.now + self.exchange.route.send_timeout
         else:
@@ -267,7 +336,21 @@ class ClientAnswers:
             )
             self._abort()
 
+    def _still_leaving(self) -> None:
+        """Everything is written: as long as it goes out we wait, then for the client to have read it, then not."""
+        unsent = _unsent_bytes(self.transport)
+        if 0 < unsent < self._unsent:
+            self._unsent = unsent
+            self.deadline = self.plane.deadlines.now + self.exchange.route.send_timeout
+        elif unsent > 0 or not self._linger_until:
+            self._abort()
+        elif self._linger_until == NEVER:
+            self._linger_from_now()
+        else:
+            self._close_now()
+
     def _abort(self) -> None:
+        self.write = ignore
         self.transport.abortConnection()  # type: ignore[attr-defined]
 
     # -- tunnels -------------------------------------------------------------------------------------------------
@@ -276,10 +359,14 @@ class ClientAnswers:
         """See :class:`~dyups.proxy.client.ClientSide`."""
         self.state = TUNNEL
         self._answered = False
-        self.deadline = NEVER
+        if not self.write_blocked:
+            self.deadline = NEVER
         first, self._ahead = self._ahead, b""
+        paused, self._paused = self._paused, False
         if first and self._forwarding is not None:
             self._forwarding.take_body(first, False)
+        if paused and not self._paused:  # nothing may come before what came ahead
+            self.transport.resumeProducing()  # type: ignore[attr-defined]
 
     def end_tunnel(self) -> None:
         """See :class:`~dyups.proxy.client.ClientSide`."""
@@ -288,6 +375,10 @@ class ClientAnswers:
     def _heads(self, data: bytes) -> None:
         """Serve what came ahead; ``downstream`` knows how."""
         raise RuntimeError("only a whole connection reads heads")
+
+
+def ignore(data: bytes) -> None:
+    """Stands for ``write`` once nothing more may be written: uvloop raises where Twisted's transports ignore."""
 
 
 def _unsent_bytes(transport: object) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from dyups.http1.reasons import PHRASES, status_line
+from dyups.http1.reasons import PHRASES, WITH_PAGE, status_line
 from dyups.proxy.client import ClientSide
 
 #: After these the connection closes (``ngx_http_special_response_handler``): what follows could be anything.
@@ -18,8 +18,11 @@ _NO_BODY = frozenset({204, 304})
 
 @lru_cache(maxsize=256)
 def page(status: int, server: bytes) -> bytes:
-    """The small HTML page of ``status``, with ``server`` below the rule."""
-    title = b"%d %b" % (status, PHRASES.get(status, b"")) if status in PHRASES else b"%d" % status
+    """The small HTML page of ``status``, with ``server`` below the rule; empty for a code that nginx has none for."""
+    if status not in WITH_PAGE:
+        return b""
+    # nginx's page says what its status line does not (ngx_http_error_302_page).
+    title = b"302 Found" if status == 302 else b"%d %b" % (status, PHRASES[status])
     return (
         b"<html>\r\n<head><title>%b</title></head>\r\n"
         b'<body bgcolor="white">\r\n<center><h1>%b</h1></center>\r\n'
@@ -53,15 +56,22 @@ def send_page(client: ClientSide, status: int, more: bytes = b"") -> None:
     if status in CLOSING:
         client.close_after()
     server = client.plane.server_name(client.exchange.route.settings.server_tokens)
-    send(client, status, page(status, server), b"text/html", more)
+    text = page(status, server)
+    send(client, status, text, b"text/html" if text else b"", more)
 
 
 def send_redirect(client: ClientSide, status: int, location: bytes) -> None:
     """Answer with a redirect to ``location``; a path becomes absolute (``absolute_redirect``)."""
-    if location[:1] == b"/" and location[:2] != b"//":
-        exchange = client.exchange
-        port = client.local_address()[1]
-        host = exchange.head.host or client.local_address()[0]
-        authority = host if port in (0, 80) else b"%b:%d" % (host, port)
-        location = b"http://%b%b" % (authority, location)
+    if location[:1] == b"/":
+        location = b"http://%b%b" % (_authority(client), location)
     send_page(client, status, b"Location: %b\r\n" % location)
+
+
+def _authority(client: ClientSide) -> bytes:
+    """Where the client came to: its ``Host``, else our address, and the port unless it is 80 (``port_in_redirect``)."""
+    host, port = client.local_address()
+    if client.exchange.head.host:
+        host = client.exchange.head.host
+    elif b":" in host and port:
+        host = b"[%b]" % host
+    return host if port in (0, 80) else b"%b:%d" % (host, port)

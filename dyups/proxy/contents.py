@@ -1,36 +1,28 @@
 """What a location does, from the settings: ``proxy_pass``, ``echo``, ``return`` and nothing (404).
 
-``serving_for`` is the one place that turns a :mod:`dyups.config.model` content into what serves it.  Web resources are
-in ``webresource``.
+:func:`serving_maker` is the one place that turns a :mod:`dyups.config.model` content into what serves it.  ``forwards``
+has ``proxy_pass``, ``webresource`` the Twisted web resources.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from dyups.config.model import (
-    Echo,
-    Location,
-    LocationKind,
-    ProxyPass,
-    ReturnStep,
-    SetStep,
-    Step,
-)
+from dyups.config.model import Echo, Location, ProxyPass, ReturnStep, SetStep, Step
+from dyups.config.parser import encode
 from dyups.http1.fields import clean
-from dyups.http1.target import escape
 from dyups.proxy import answers
 from dyups.proxy.client import BodySink
 from dyups.proxy.exchange import Exchange
-from dyups.proxy.literals import literal_group, looks_literal
-from dyups.proxy.plan import ForwardPlan
-from dyups.proxy.plane import DataPlane, complain
+from dyups.proxy.forwards import ConstantTarget, VariableTarget
+from dyups.proxy.literals import ImplicitGroups
+from dyups.proxy.plane import DataPlane
 from dyups.proxy.serving import DISCARD, Serving
 from dyups.upstream.group import Group
 
-#: Groups of constant targets that are no upstream by name (``proxy_pass http://127.0.0.1:8080``), by lower-case text.
-LiteralGroups = Mapping[bytes, Group]
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+#: ``return`` of these closes the connection without an answer (``NGX_HTTP_CLOSE``, ``NGX_HTTP_CLIENT_CLOSED_REQUEST``).
+_SILENT = frozenset({444, 499})
 
 
 def run_steps(exchange: Exchange, steps: Sequence[Step]) -> bool:
@@ -45,18 +37,19 @@ def run_steps(exchange: Exchange, steps: Sequence[Step]) -> bool:
 
 
 def _return(exchange: Exchange, step: ReturnStep) -> None:
-    """``return`` as ``ngx_http_send_response`` does it; 444 closes without an answer."""
+    """``return`` as ``ngx_http_script_return_code`` does it: a code from 400 on without a text gets its page."""
     client = exchange.client
-    if step.code == 444:
-        exchange.status = 444
+    code = step.code
+    text = b"" if step.text is None else step.text.render(exchange)
+    if code in _SILENT:
+        exchange.status = code
         client.cut()
-    elif step.code in _REDIRECTS and step.text is not None:
-        answers.send_redirect(client, step.code, clean(step.text.render(exchange)))
-    elif step.text is None and step.code not in (200, 201, 202, 204):
-        answers.send_page(client, step.code)
+    elif code in _REDIRECTS:
+        answers.send_redirect(client, code, clean(text))
+    elif code >= 400 and (step.text is None or step.text.constant == b""):
+        answers.send_page(client, code)
     else:
-        text = b"" if step.text is None else step.text.render(exchange)
-        answers.send(client, step.code, text, exchange.route.settings.default_type.encode())
+        answers.send(client, code, text, encode(exchange.route.settings.default_type))
 
 
 class NotFound:
@@ -70,6 +63,23 @@ class NotFound:
         return DISCARD
 
 
+class SlashAdded:
+    """The way from ``/path`` to the location ``/path/`` of a ``proxy_pass`` (``clcf->auto_redirect``)."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: bytes) -> None:
+        self._path = path
+        """The location's path, percent-encoded."""
+
+    def serve(self, exchange: Exchange, body: bytes, ended: bool) -> BodySink:
+        """301, the arguments kept."""
+        args = exchange.args
+        location = b"%b?%b" % (self._path, clean(args)) if args else self._path
+        answers.send_redirect(exchange.client, 301, location)
+        return DISCARD
+
+
 class EchoServing:
     """``echo``: each command's texts and a newline."""
 
@@ -77,7 +87,7 @@ class EchoServing:
 
     def __init__(self, content: Echo, default_type: str) -> None:
         self._lines = content.lines
-        self._type = default_type.encode()
+        self._type = encode(default_type)
         self._constant: bytes | None = None
         if all(line.constant is not None for line in content.lines):
             self._constant = b"".join(line.constant or b"" for line in content.lines)
@@ -91,102 +101,30 @@ class EchoServing:
         return DISCARD
 
 
-class ProxyServing:
-    """``proxy_pass``: finds the group by the target's name and hands the request to it."""
-
-    __slots__ = ("_key", "_literal", "_literals", "_pass", "_plan", "_plane", "_prefix", "_simple")
-
-    def __init__(
-        self,
-        content: ProxyPass,
-        location: Location,
-        plane: DataPlane,
-        literals: LiteralGroups,
-        any_literal: bool,
-    ) -> None:
-        self._pass = content
-        self._plane = plane
-        self._plan = ForwardPlan(location.settings, plane)
-        self._literals = literals
-        self._literal = any_literal
-        self._prefix = len(location.pattern.encode()) if location.kind is not LocationKind.REGEX else 0
-        self._simple = content.uri is None and bool(content.scheme)
-        constant = content.target.constant
-        self._key = None if constant is None else constant.lower()
-
-    def serve(self, exchange: Exchange, body: bytes, ended: bool) -> BodySink:
-        """Forward, or 502 at once where no upstream has that name: nothing is looked up in DNS."""
-        content = self._pass
-        key = self._key
-        if key is None:
-            target = content.target.render(exchange)
-            if self._simple:
-                uri = exchange.head.target
-            else:
-                target, uri = self._split(target, exchange)
-            key = target if target.islower() else target.lower()
-        else:
-            target = content.target.constant or b""
-            uri = exchange.head.target if self._simple else self._uri(exchange)
-        exchange.proxy_host = target
-        group = self._plane.upstreams.get(key) or self._literals.get(key)
-        if group is None:
-            group = self._unknown(exchange, key)
-            if group is None:
-                answers.send_page(exchange.client, 502)
-                return DISCARD
-        return exchange.client.forward(self._plan, group, uri, body, ended)
-
-    def _uri(self, exchange: Exchange) -> bytes:
-        """The URI part of ``proxy_pass`` in place of the location's prefix; as it stands where it has variables."""
-        content = self._pass
-        if content.uri is None:
-            return exchange.head.target
-        uri = content.uri.render(exchange)
-        if content.has_variables:
-            return uri
-        uri += escape(exchange.uri[self._prefix :])
-        return b"%b?%b" % (uri, exchange.args) if exchange.args else uri
-
-    def _split(self, target: bytes, exchange: Exchange) -> tuple[bytes, bytes]:
-        """A target that is known only now (``proxy_pass $url``): scheme off, URI part apart."""
-        if self._pass.scheme:
-            return target, self._uri(exchange)
-        scheme, separator, rest = target.partition(b"://")
-        if not separator or scheme.lower() != b"http":
-            return b"", exchange.head.target
-        authority, slash, path = rest.partition(b"/")
-        return authority, (slash + path if slash else exchange.head.target)
-
-    def _unknown(self, exchange: Exchange, key: bytes) -> Group | None:
-        """A literal address where the configuration lets one through; the error log says why not."""
-        if self._literal:
-            group = literal_group(key)
-            if group is not None:
-                return group
-        name = key.decode("utf-8", "replace")
-        reason = "no upstream of that name" if not looks_literal(key) else "dyups_literal_targets is off"
-        complain("error", exchange.client.context(f'no host "{name}" to pass the request to: {reason}'))
-        return None
-
-
 def serving_maker(
     plane: DataPlane,
     resources: Mapping[str, Callable[[Location], Serving]],
-    literals: LiteralGroups,
+    literals: Mapping[bytes, Group],
     *,
     any_literal: bool = False,
 ) -> Callable[[Location], Serving]:
-    """What makes a location's serving; ``resources`` by directive name."""
+    """What makes a location's serving.
+
+    ``resources`` is by directive name, ``literals`` what :func:`~dyups.proxy.literals.constant_groups` found, and
+    ``any_literal`` is ``dyups_literal_targets``.
+    """
+    implicit = ImplicitGroups(literals, any_literal=any_literal)
 
     def make(location: Location) -> Serving:
         content = location.content
         if content is None:
             return NotFound()
-        if isinstance(content, ProxyPass):
-            return ProxyServing(content, location, plane, literals, any_literal)
         if isinstance(content, Echo):
             return EchoServing(content, location.settings.default_type)
-        return resources[content.name](location)
+        if not isinstance(content, ProxyPass):
+            return resources[content.name](location)
+        if content.scheme and content.target.constant is not None:
+            return ConstantTarget(content, content.target.constant, location, plane, implicit)
+        return VariableTarget(content, location, plane, implicit)
 
     return make

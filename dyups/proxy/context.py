@@ -16,16 +16,18 @@ def endpoint(address: Any) -> tuple[bytes, int]:
 def describe(number: int, message: str, exchange: Exchange, peer: bytes, upstream: bytes) -> str:
     """``message`` with all that is known of the request."""
     head = exchange.head
-    parts = [f"*{number} {message}, client: {_text(peer)}, server: {_text(exchange.server.name)}"]
+    parts = [f"*{number} {message}, client: {printable(peer)}, server: {printable(exchange.server.name)}"]
     if head.line:
-        parts.append(f'request: "{_text(head.line)}"')
+        parts.append(f'request: "{printable(head.line)}"')
     if upstream:
-        parts.append(f'upstream: "http://{_text(upstream)}{_text(head.target)}"')
+        colon = ":" if upstream.startswith(b"unix:") else ""
+        uri = exchange.proxy_uri or head.target
+        parts.append(f'upstream: "http://{printable(upstream)}{colon}{printable(uri)}"')
     if head.raw_host:
-        parts.append(f'host: "{_text(head.raw_host)}"')
+        parts.append(f'host: "{printable(head.raw_host)}"')
     return ", ".join(parts)
 
 
-def _text(value: bytes) -> str:
+def printable(value: bytes) -> str:
     """Bytes of a client as they may stand in a log: control characters and odd bytes escaped."""
     return "".join(chr(b) if 32 <= b < 127 else f"\\x{b:02X}" for b in value)

@@ -68,7 +68,7 @@ class Deadlines:
         """Move ``now`` on and call all that are late."""
         now = self.now = self._clock.seconds()
         if self._on_look is not None:
-            self._on_look()
+            self._on_look_safely(self._on_look)
         late = [timed for timed in self._timed if timed.deadline <= now]
         for timed in late:
             if timed.deadline <= now and timed in self._timed:
@@ -76,6 +76,13 @@ class Deadlines:
                     timed.timed_out()
                 except Exception:
                     _log.failure("a time limit could not be enforced")
+
+    def _on_look_safely(self, on_look: Callable[[], None]) -> None:
+        """An exception would end the loop, and with it every time limit of the process."""
+        try:
+            on_look()
+        except Exception:
+            _log.failure("what is done at every look failed")
 
     def start(self) -> Deferred[LoopingCall]:
         """Begin to look every period."""

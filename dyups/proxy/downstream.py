@@ -24,7 +24,7 @@ from dyups.http1.chunked import BadChunk, ChunkedReader
 from dyups.http1.request import BARE_END, RequestHead, read_request
 from dyups.http1.target import BadTarget, normalise
 from dyups.proxy import answers
-from dyups.proxy.answering import BODY, BUSY, GONE, HEAD, LINGER, TUNNEL, ClientAnswers
+from dyups.proxy.answering import BODY, BUSY, GONE, HEAD, LINGER, TUNNEL, ClientAnswers, ignore
 from dyups.proxy.client import BodySink
 from dyups.proxy.contents import run_steps
 from dyups.proxy.deadlines import NEVER
@@ -61,6 +61,9 @@ class ClientConnection(ClientAnswers):
         self._number = counters.accepted
         self.deadline = self.plane.deadlines.now + self.routes.header_timeout
         self.plane.deadlines.watch(self)
+        set_no_delay = getattr(transport, "setTcpNoDelay", None)  # a unix socket has none
+        if set_no_delay is not None:
+            set_no_delay(self.routes.no_delay)
         transport.registerProducer(self, True)  # type: ignore[attr-defined]
 
     def connectionMade(self) -> None:
@@ -73,6 +76,7 @@ class ClientConnection(ClientAnswers):
 
     def _leave(self) -> None:
         state, self.state = self.state, GONE
+        self.write = ignore
         self.deadline = NEVER
         self.plane.deadlines.forget(self)
         self.plane.counters.active -= 1
@@ -88,26 +92,35 @@ class ClientConnection(ClientAnswers):
     def dataReceived(self, data: bytes) -> None:
         """Bytes from the client."""
         state = self.state
-        if state == HEAD:
+        if state == HEAD and not self.write_blocked:
             self._heads(self._ahead + data if self._ahead else data)
         elif state == BODY:
             self._body(data)
-        elif state == BUSY:
+        elif state in (BUSY, HEAD):
             self._ahead += data
             if len(self._ahead) > MOST_AHEAD:
                 self.pause_body()
         elif state == TUNNEL:
             self._sink.take_body(data, False)
         elif state == LINGER:
-            self.deadline = min(self._linger_until, self.plane.deadlines.now + 5.0)
+            self._lingered()
 
     def _heads(self, data: bytes) -> None:
         """Serve request after request, as long as whole heads are there and answers are done."""
         self._in_heads = True
-        try:
-            self._serve_heads(data)
-        finally:
-            self._in_heads = False
+        self._serve_heads(data)
+        self._in_heads = False
+        if self._paused or len(self._ahead) > MOST_AHEAD:
+            self._keep_pace()
+
+    def _keep_pace(self) -> None:
+        """Take in as much as can be of use: what comes ahead is bounded, but a head that is due must come whole."""
+        waits = self.state == BUSY or self.write_blocked
+        if self.state in (HEAD, BUSY):
+            if waits and len(self._ahead) > MOST_AHEAD:
+                self.pause_body()
+            else:
+                self.resume_body()
 
     def _serve_heads(self, data: bytes) -> None:
         while True:
@@ -137,14 +150,19 @@ class ClientConnection(ClientAnswers):
 
     def _fits(self, data: bytes, end: int) -> bool:
         """``large_client_header_buffers``: no line beyond the size of one buffer, all lines within all buffers."""
+        bare = BARE_END(data, 0, end)
+        if bare is not None:
+            end = bare.start()
         line_limit = self.routes.line_limit
         first = data.find(b"\n", 0, end)
         if (first if first >= 0 else end) > line_limit:
-            self._refuse_head(RequestRefused(414, "client sent too long URI"))
+            refusal = RequestRefused(414, "client sent too long URI")
         elif end > self.routes.head_limit or any(len(x) > line_limit for x in data[:end].split(b"\n")):
-            self._refuse_head(RequestRefused(431, "client sent too large request"))
+            refusal = RequestRefused(431, "client sent too large request")
         else:
             return True
+        self._unread(data)
+        self._refuse_head(refusal)
         return False
 
     def _begin(self, data: bytes, end: int) -> None:
@@ -153,6 +171,7 @@ class ClientConnection(ClientAnswers):
         try:
             head = read_request(data[:end], self.routes.default.acceptance)
         except RequestRefused as refusal:
+            self._unread(data)
             self._refuse_head(refusal)
             return
         self._ahead = data[head.length :]
@@ -173,13 +192,12 @@ class ClientConnection(ClientAnswers):
             self._serve_with_body(head)
         else:
             self.state = BUSY
-            self._sink = DISCARD
-            sink = self._serve(b"", True)
+            sink = self._serve(b"", True, 0)
             if not self._answered:
                 self._sink = sink
 
-    def _serve(self, body: bytes, ended: bool) -> BodySink:
-        """Route the request and let its location serve it."""
+    def _serve(self, body: bytes, ended: bool, size: int) -> BodySink:
+        """Route the request and let its location serve it; ``size`` is what is known of the body's."""
         exchange = self.exchange
         server = exchange.server
         method = exchange.head.method
@@ -188,26 +206,19 @@ class ClientConnection(ClientAnswers):
             return DISCARD
         if server.steps and run_steps(exchange, server.steps):
             return DISCARD
-        route = server.level.find(exchange)
-        if route is not None:
-            exchange.route = route
-            if exchange.head.content_length > route.body_limit:
-                self._too_large()
-                return DISCARD
-            if route.steps and run_steps(exchange, route.steps):
-                return DISCARD
-        else:
-            route = server.root
+        route = exchange.route = server.level.find(exchange) or server.root
+        if size > route.body_limit:
+            self._too_large()
+            return DISCARD
+        if route.steps and run_steps(exchange, route.steps):
+            return DISCARD
         return route.serving.serve(exchange, body, ended)
 
     # -- the request's body ------------------------------------------------------------------------------------
 
     def _serve_with_body(self, head: RequestHead) -> None:
-        self.state = BODY
-        self._sink = DISCARD
         self._reader = ChunkedReader() if head.chunked else None
         self._body_left = max(head.content_length, 0)
-        self.deadline = self.plane.deadlines.now + self.exchange.route.body_timeout
         data, self._ahead = self._ahead, b""
         try:
             piece, ended = self._cut_body(data)
@@ -215,13 +226,17 @@ class ClientConnection(ClientAnswers):
             self._refuse_head(RequestRefused(400, f"client sent invalid chunked body: {error}"))
             return
         self.exchange.received = len(piece)
-        if head.expects_continue and not data:
-            self.write(_CONTINUE)
-        sink = self._serve(piece, ended)
+        self.state = BUSY if ended else BODY
+        # RFC 9110 section 10.1.1: without 100 the client may leave the body away, so that nobody knows what comes next.
+        asks = self._close = head.expects_continue and not data
+        sink = self._serve(piece, ended, max(head.content_length, len(piece)))
         if not self._answered:
             self._sink = sink
-        if self.state == BODY and ended:
-            self._body_done()
+            if asks and not self.exchange.head_sent:
+                self._close = False
+                self.write(_CONTINUE)
+        if self.state == BODY and not (self._paused or self.write_blocked):
+            self.deadline = self.plane.deadlines.now + self.exchange.route.body_timeout
 
     def _cut_body(self, data: bytes) -> tuple[bytes, bool]:
         """The part of ``data`` that is body, and whether it is the last; what follows goes to ``_ahead``."""
@@ -242,7 +257,8 @@ class ClientConnection(ClientAnswers):
 
     def _body(self, data: bytes) -> None:
         exchange = self.exchange
-        self.deadline = self.plane.deadlines.now + exchange.route.body_timeout
+        if not self.write_blocked:
+            self.deadline = self.plane.deadlines.now + exchange.route.body_timeout
         try:
             piece, ended = self._cut_body(data)
         except BadChunk as error:
@@ -252,34 +268,29 @@ class ClientConnection(ClientAnswers):
         if exchange.received > exchange.route.body_limit and not self._answered:
             self._drop_sink()
             self._too_large()
-            return
-        self._sink.take_body(piece, ended)
-        if ended and self.state == BODY:
-            self._body_done()
-
-    def _body_done(self) -> None:
-        if self._answered:
+        elif not ended:
+            self._sink.take_body(piece, False)
+        elif self._answered:
             self._next()
         else:
             self.state = BUSY
-            self.deadline = (
-                self.plane.deadlines.now + self.exchange.route.send_timeout if self.write_blocked else NEVER
-            )
+            if not self.write_blocked:
+                self.deadline = NEVER
+            self._sink.take_body(piece, True)
 
     def _bad_body(self, reason: str) -> None:
-        answered = self._answered
-        sent = self.exchange.status
-        self._drop_sink()
-        if answered or sent:
-            complain("info", self.context(reason))
-            self.cut()
+        """Nobody knows where this body ends: whatever was answered, the connection does."""
+        reading = "reading client request body"
+        if self.exchange.head_sent:
+            complain("info", self.context(f"{reason} while {reading}"))
+            if self._answered:
+                self._linger()
+            else:
+                self._drop_sink()
+                self.cut()
         else:
-            self._refuse_head(RequestRefused(400, reason))
-
-    def _drop_sink(self) -> None:
-        sink, self._sink = self._sink, DISCARD
-        if not self._answered:
-            sink.client_gone()
+            self._drop_sink()
+            self._refuse_head(RequestRefused(400, reason), reading)
 
     def _too_large(self) -> None:
         complain("error", self.context("client intended to send too large body"))

@@ -45,7 +45,7 @@ class Exchange:
         "head",
         "head_sent",
         "proxy_host",
-        "proxy_port",
+        "proxy_uri",
         "received",
         "request_id",
         "route",
@@ -65,6 +65,8 @@ class Exchange:
         self.user: dict[str, bytes] = {}
         """Values of ``set`` and of named captures."""
         self.attempts: list[AttemptRecord] = []
+        self.proxy_uri = b""
+        """The target sent to the server, for the error log; set by whoever forwards, and never read before."""
         self.renew(RequestHead())
 
     def renew(self, head: RequestHead) -> None:
@@ -87,6 +89,6 @@ class Exchange:
         self.received = 0
         """Bytes of the request's body so far."""
         self.proxy_host = b""
-        self.proxy_port = b""
+        """What the server is told as ``Host`` unless the configuration says otherwise (``$proxy_host``)."""
         self.request_id = b""
         self.started = monotonic()

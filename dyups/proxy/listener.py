@@ -49,6 +49,8 @@ def _limits(settings: object, locations: Iterable[Location]) -> Iterable[float]:
     for name in (
         "client_body_timeout",
         "keepalive_timeout",
+        "lingering_time",
+        "lingering_timeout",
         "proxy_read_timeout",
         "proxy_send_timeout",
         "send_timeout",

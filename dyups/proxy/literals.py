@@ -1,19 +1,21 @@
 """Targets that are no upstream by name: literal addresses, and names that were looked up at start.
 
 ``proxy_pass http://127.0.0.1:8080`` needs no ``upstream`` block; nginx makes an implicit one, and so do we.
+``forwards`` asks; the upstream map comes first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
 
 from dyups.config.model import Http, Location, Place, ProxyPass, Server, ServerSpec, UpstreamSpec, fold
 from dyups.config.values import parse_server_address
 from dyups.errors import ConfigError
-from dyups.interfaces import Resolved
 from dyups.upstream.group import Group
 from dyups.upstream.resolve import NameQuery, is_literal, query_system, resolve_now
+
+#: Groups of literal targets that came with requests; beyond that the oldest goes.
+MOST_MADE = 1024
 
 
 def looks_literal(target: bytes) -> bool:
@@ -22,16 +24,53 @@ def looks_literal(target: bytes) -> bool:
     return is_literal(host.decode("latin-1"))
 
 
-@lru_cache(maxsize=1024)
-def literal_group(target: bytes) -> Group | None:
-    """The implicit group of a literal address, or None where ``target`` is none."""
-    if not looks_literal(target):
-        return None
-    try:
-        spec = _implicit(target.decode("ascii"), Place())
-    except (ConfigError, UnicodeError):
-        return None
-    return Group(spec, resolve_now(spec))
+def host_field(target: bytes) -> bytes:
+    """``target`` as ``$proxy_host`` has it (``ngx_http_proxy_set_vars``): no port 80, ``localhost`` for a socket."""
+    if target[:5].lower() == b"unix:":
+        return b"localhost"
+    return target[:-3] if target.endswith(b":80") else target
+
+
+class ImplicitGroups:
+    """The groups of one configuration that have no ``upstream`` block, by lower-case target."""
+
+    __slots__ = ("_allowed", "_constant", "_made")
+
+    def __init__(self, constant: Mapping[bytes, Group], *, any_literal: bool) -> None:
+        self._constant = constant
+        self._allowed = any_literal
+        self._made: dict[bytes, Group] = {}
+
+    def constant(self, key: bytes) -> Group | None:
+        """The group of a target that stands in the configuration as it is."""
+        return self._constant.get(key)
+
+    def rendered(self, key: bytes) -> Group | None:
+        """The group of a target that a request brought: an address only with ``dyups_literal_targets on``.
+
+        That holds for the addresses of the configuration too: otherwise ``Host: 127.0.0.1:8081`` would reach whatever
+        some other location is there to guard.
+        """
+        if not looks_literal(key):
+            return self._constant.get(key)
+        if not self._allowed:
+            return None
+        return self._constant.get(key) or self._made.get(key) or self._make(key)
+
+    def refusal(self, key: bytes) -> str:
+        """Why :meth:`rendered` gave None, for the error log."""
+        off = looks_literal(key) and not self._allowed
+        return "dyups_literal_targets is off" if off else "no upstream of that name"
+
+    def _make(self, key: bytes) -> Group | None:
+        try:
+            spec = _implicit(key.decode("ascii"), Place())
+        except (ConfigError, UnicodeError):
+            return None
+        if len(self._made) >= MOST_MADE:
+            self._made.pop(next(iter(self._made))).retire()
+        group = self._made[key] = Group(spec, resolve_now(spec))
+        return group
 
 
 def constant_groups(
@@ -50,17 +89,13 @@ def constant_groups(
         if constant is None or constant.lower() in groups or constant.lower() in known:
             continue
         try:
-            spec = _implicit(constant.decode(), passed.place)
-            groups[constant.lower()] = Group(spec, _resolve(spec, query))
+            spec = _implicit(constant.decode("utf-8", "surrogateescape"), passed.place)
+            groups[constant.lower()] = Group(spec, resolve_now(spec, query))
         except ConfigError as error:
             if not lenient:
                 raise
             warnings.append(str(error))
     return groups, warnings
-
-
-def _resolve(spec: UpstreamSpec, query: NameQuery) -> Resolved:
-    return resolve_now(spec, query)
 
 
 def _implicit(target: str, place: Place) -> UpstreamSpec:

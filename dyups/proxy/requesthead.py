@@ -7,10 +7,11 @@ connection will not be kept, the client's fields as received less those that mea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dyups.config.model import LocationSettings, Template
-from dyups.http1.fields import INVALID, PASS, UNDERSCORED, Field, clean
+from dyups.config.parser import encode
+from dyups.http1.fields import Field, clean
 from dyups.proxy.exchange import Exchange
 
 
@@ -21,19 +22,19 @@ class HeadPlan:
 
     def __init__(self, settings: LocationSettings) -> None:
         self.version = b"HTTP/" + settings.proxy_http_version.encode()
-        names = {name.lower().encode() for name, _ in settings.proxy_set_header}
+        names = {encode(name.lower()) for name, _ in settings.proxy_set_header}
         self._sets_host = b"host" in names
         sets_connection = b"connection" in names
         self.keeps = settings.proxy_http_version == "1.1" and not _says_close(settings.proxy_set_header)
         """The connection may be used again, as far as our own head goes."""
         self._connection = b"" if self.keeps or sets_connection else b"Connection: close\r\n"
-        self._set: list[tuple[bytes, bytes, Template]] = [
-            (name.lower().encode(), name.encode() + b": ", template)
+        self._set = [
+            _field(name, template)
             for name, template in settings.proxy_set_header
-            if name.lower() not in ("content-length", "transfer-encoding")
+            if name.lower() not in ("content-length", "transfer-encoding") and template.constant != b""
         ]
         self._replaced = frozenset(names)
-        self._plain = not self._set
+        self._plain = not names
 
     def write(self, exchange: Exchange, method: bytes, uri: bytes, framing: bytes) -> bytes:
         """The whole head with its empty line.  ``framing`` is the line that tells the body's length, or empty."""
@@ -51,22 +52,26 @@ class HeadPlan:
         out = [line]
         if not self._sets_host:
             out.append(b"Host: " + exchange.proxy_host)
-        for _, start, template in self._set:
-            value = template.constant
-            if value is None:
-                value = clean(template.render(exchange))
-            if value:
+        for start, render in self._set:
+            if render is None:
+                out.append(start)
+            elif value := clean(render(exchange)):
                 out.append(start + value)
         if self._connection:
             out.append(self._connection[:-2])
         if framing:
             out.append(framing[:-2])
         replaced = self._replaced
-        for field in fields:
-            kind = field.kind
-            if (kind == PASS or kind in (UNDERSCORED, INVALID)) and field.name not in replaced:
-                out.append(field.line)
+        out += [field.line for field in fields if not field.kind and field.name not in replaced]
         return b"\r\n".join(out) + b"\r\n\r\n"
+
+
+def _field(name: str, template: Template) -> tuple[bytes, Callable[[Exchange], bytes] | None]:
+    """A whole line, or its beginning and what renders the rest."""
+    start = encode(name) + b": "
+    if template.constant is None:
+        return start, template.render
+    return start + clean(template.constant), None
 
 
 def _says_close(fields: Sequence[tuple[str, Template]]) -> bool:

@@ -3,13 +3,14 @@
 Server (``ngx_http_find_virtual_server``): exact name, longest leading wildcard, longest trailing wildcard, first
 regular expression, default server.  Location (``ngx_http_core_find_location``): exact, else the longest prefix
 remembered, ended there by ``^~``, else the first regular expression, else the prefix; nested locations by the same
-rules within the one that was found.
+rules within the one that was found.  ``downstream`` asks; what a location does is made by ``contents``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from dyups.config.model import (
     Listen,
@@ -17,10 +18,15 @@ from dyups.config.model import (
     LocationKind,
     LocationSettings,
     NameKind,
+    ProxyPass,
     Server,
+    ServerName,
     Step,
 )
+from dyups.config.parser import encode
 from dyups.http1.request import Acceptance
+from dyups.http1.target import escape
+from dyups.proxy.contents import NotFound, SlashAdded
 from dyups.proxy.deadlines import Deadlines
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.serving import Serving
@@ -39,6 +45,8 @@ class Route:
         "keepalive_timeout",
         "kind",
         "level",
+        "lingering_time",
+        "lingering_timeout",
         "location",
         "send_timeout",
         "serving",
@@ -46,17 +54,21 @@ class Route:
         "steps",
     )
 
-    def __init__(self, location: Location, serving: Serving, deadlines: Deadlines) -> None:
+    def __init__(
+        self, location: Location, serving: Serving, deadlines: Deadlines, steps: Sequence[Step]
+    ) -> None:
         settings = location.settings
         self.location = location
         self.kind = location.kind
         self.settings: LocationSettings = settings
-        self.steps: Sequence[Step] = location.steps
+        self.steps = steps
         self.serving = serving
         self.level: Level | None = None
         self.body_limit = settings.client_max_body_size or (1 << 62)
         self.body_timeout = deadlines.limit(settings.client_body_timeout)
         self.send_timeout = deadlines.limit(settings.send_timeout)
+        self.lingering_time = deadlines.limit(settings.lingering_time)
+        self.lingering_timeout = deadlines.limit(settings.lingering_timeout)
         self.keepalive_timeout = (
             deadlines.limit(settings.keepalive_timeout) if settings.keepalive_timeout else 0.0
         )
@@ -66,22 +78,20 @@ class Route:
 class Level:
     """The locations of one block, in the order they are looked at."""
 
-    __slots__ = ("_exact", "_named", "_only", "_prefixes", "_regexes")
+    __slots__ = ("_exact", "_only", "_prefixes", "_regexes")
 
-    def __init__(self, routes: Sequence[Route]) -> None:
-        self._exact = {r.location.pattern.encode(): r for r in routes if r.kind is LocationKind.EXACT}
-        self._named = {r.location.pattern: r for r in routes if r.kind is LocationKind.NAMED}
+    def __init__(self, routes: Sequence[Route], deadlines: Deadlines) -> None:
         prefixes = [r for r in routes if r.kind in (LocationKind.PREFIX, LocationKind.PREFIX_FIRST)]
-        prefixes.sort(key=lambda r: len(r.location.pattern.encode()), reverse=True)
-        self._prefixes = [(r.location.pattern.encode(), r) for r in prefixes]
+        self._prefixes = [(encode(r.location.pattern), r) for r in prefixes]
+        self._prefixes.sort(key=lambda item: len(item[0]), reverse=True)
+        self._exact = _slashless(routes, deadlines)
+        for pattern, _ in self._prefixes:
+            self._exact.pop(pattern, None)
+        self._exact |= {encode(r.location.pattern): r for r in routes if r.kind is LocationKind.EXACT}
         self._regexes = [r for r in routes if r.location.regex is not None]
         # The commonest block of all: one location, "/", with nothing inside.
         whole = [r for pattern, r in self._prefixes if pattern == b"/" and r.level is None]
         self._only = whole[0] if whole and len(routes) == 1 else None
-
-    def named(self, name: str) -> Route | None:
-        """The location ``@name``."""
-        return self._named.get(name)
 
     def find(self, exchange: Exchange) -> Route | None:
         """The location for ``exchange.uri``, or None where this block has none."""
@@ -112,6 +122,17 @@ class Level:
         return found, False
 
 
+def _slashless(routes: Sequence[Route], deadlines: Deadlines) -> dict[bytes, Route]:
+    """``/path`` for each ``/path/`` that is passed on: it leads there, before any regular expression is tried."""
+    found: dict[bytes, Route] = {}
+    for route in routes:
+        path = encode(route.location.pattern)
+        prefix = route.kind not in (LocationKind.REGEX, LocationKind.REGEX_CASELESS, LocationKind.NAMED)
+        if isinstance(route.location.content, ProxyPass) and prefix and len(path) > 1 and path.endswith(b"/"):
+            found[path[:-1]] = Route(route.location, SlashAdded(escape(path)), deadlines, ())
+    return found
+
+
 def _within(route: Route, exchange: Exchange) -> tuple[Route, bool]:
     """``route``, or what its nested locations have for the request, and whether that is final."""
     if route.level is None:
@@ -133,23 +154,38 @@ class ServerRoutes:
     __slots__ = ("acceptance", "level", "merge_slashes", "name", "root", "steps")
 
     def __init__(self, server: Server, make: MakeServing, deadlines: Deadlines) -> None:
-        self.name = server.names[0].text.encode() if server.names else b""
+        self.name = _shown(server.names[0]) if server.names else b""
         self.steps = server.steps
         self.merge_slashes = server.server.merge_slashes
         self.acceptance = Acceptance(
             ignore_invalid_headers=server.server.ignore_invalid_headers,
             underscores_in_headers=server.server.underscores_in_headers,
         )
-        self.level = Level([_route(location, make, deadlines) for location in server.locations])
-        nowhere = Location(LocationKind.PREFIX, "", server.settings)
-        self.root = Route(nowhere, make(nowhere), deadlines)
+        self.level = Level([_route(item, make, deadlines) for item in server.locations], deadlines)
+        self.root = Route(Location(LocationKind.PREFIX, "", server.settings), NotFound(), deadlines, ())
         """What serves a request that no location is for: the server's own settings, without content."""
 
 
-def _route(location: Location, make: MakeServing, deadlines: Deadlines) -> Route:
-    route = Route(location, make(location), deadlines)
+def _shown(name: ServerName) -> bytes:
+    """``$server_name``: lower case, and ``.example.com`` without its dot, but a regular expression as written."""
+    if name.kind is NameKind.REGEX:
+        return encode(name.text)
+    before, after = {NameKind.LEADING: ("*.", ""), NameKind.TRAILING: ("", ".*")}.get(name.kind, ("", ""))
+    return encode(before + name.key + after)
+
+
+def _route(location: Location, make: MakeServing, deadlines: Deadlines, internal: bool = False) -> Route:
+    if (
+        internal or location.internal
+    ):  # and so is all within; nothing here redirects to it, so it is not there
+        internal = True
+        location = replace(location, content=None)
+        route = Route(location, NotFound(), deadlines, ())
+    else:
+        route = Route(location, make(location), deadlines, location.steps)
     if location.locations:
-        route.level = Level([_route(inner, make, deadlines) for inner in location.locations])
+        inner = [_route(item, make, deadlines, internal) for item in location.locations]
+        route.level = Level(inner, deadlines)
     return route
 
 
@@ -157,7 +193,6 @@ class ListenRoutes:
     """The servers behind one listening address."""
 
     __slots__ = (
-        "_by_host",
         "_exact",
         "_leading",
         "_regexes",
@@ -166,55 +201,69 @@ class ListenRoutes:
         "head_limit",
         "header_timeout",
         "line_limit",
-        "listen",
+        "no_delay",
     )
 
     def __init__(self, listen: Listen, make: MakeServing, deadlines: Deadlines) -> None:
-        self.listen = listen
         ready = {id(server): ServerRoutes(server, make, deadlines) for server in listen.servers}
         self.default = ready[id(listen.default_server)]
         self._exact: dict[bytes, ServerRoutes] = {}
-        self._leading: list[tuple[bytes, ServerRoutes]] = []
-        self._trailing: list[tuple[bytes, ServerRoutes]] = []
+        self._leading: dict[bytes, ServerRoutes] = {}
+        self._trailing: dict[bytes, ServerRoutes] = {}
         self._regexes: list[tuple[re.Pattern[bytes], ServerRoutes]] = []
         for server in listen.servers:
             self._add_names(server, ready[id(server)])
-        self._leading.sort(key=lambda item: len(item[0]), reverse=True)
-        self._trailing.sort(key=lambda item: len(item[0]), reverse=True)
-        self._by_host: dict[bytes, ServerRoutes] = dict(self._exact)
         settings = listen.default_server.server
         number, size = settings.large_client_header_buffers
         self.line_limit = size
         self.head_limit = number * size
         self.header_timeout = deadlines.limit(settings.client_header_timeout)
+        self.no_delay = listen.default_server.settings.tcp_nodelay
 
     def _add_names(self, server: Server, routes: ServerRoutes) -> None:
         for name in server.names:
-            key = name.key.encode()
+            key = encode(name.key)
             if name.kind is NameKind.EXACT:
                 self._exact.setdefault(key, routes)
             elif name.kind is NameKind.LEADING:
-                self._leading.append((b"." + key.lstrip(b"."), routes))
+                self._leading.setdefault(key, routes)
             elif name.kind is NameKind.TRAILING:
-                self._trailing.append((key.rstrip(b".") + b".", routes))
+                self._trailing.setdefault(key, routes)
             elif name.regex is not None:
                 self._regexes.append((name.regex, routes))
 
     def server_for(self, exchange: Exchange) -> ServerRoutes:
         """The server for the request's host."""
         host = exchange.head.host
-        return self._by_host.get(host) or self._search(host, exchange)
+        return self._exact.get(host) or self._search(host, exchange)
 
     def _search(self, host: bytes, exchange: Exchange) -> ServerRoutes:
-        for ending, routes in self._leading:
-            if host.endswith(ending) and len(host) > len(ending):
-                return routes
-        for beginning, routes in self._trailing:
-            if host.startswith(beginning) and len(host) > len(beginning):
-                return routes
+        for names, cuts in ((self._leading, _endings), (self._trailing, _beginnings)):
+            for part in cuts(host) if names else ():
+                routes = names.get(part)
+                if routes is not None:
+                    return routes
         for regex, routes in self._regexes:
             match = regex.search(host)
             if match is not None:
                 capture(exchange, match)
                 return routes
         return self.default
+
+
+def _endings(host: bytes) -> Iterator[bytes]:
+    """``b.c`` and ``c`` for ``a.b.c``: what may follow ``*.``, the longest first."""
+    dot = host.find(b".")
+    while dot >= 0:
+        if dot:
+            yield host[dot + 1 :]
+        dot = host.find(b".", dot + 1)
+
+
+def _beginnings(host: bytes) -> Iterator[bytes]:
+    """``a.b`` and ``a`` for ``a.b.c``: what may stand before ``.*``, the longest first."""
+    dot = host.rfind(b".")
+    while dot >= 0:
+        if dot + 1 < len(host):
+            yield host[:dot]
+        dot = host.rfind(b".", 0, dot)

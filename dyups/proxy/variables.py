@@ -16,7 +16,7 @@ from dyups._version import VERSION
 from dyups.interfaces import Getter
 from dyups.proxy.exchange import AttemptRecord, Exchange
 
-_HOSTNAME = socket.gethostname().encode()
+_HOSTNAME = socket.gethostname().lower().encode()
 
 
 def host(x: Exchange) -> bytes:
@@ -73,6 +73,8 @@ def _status(x: Exchange) -> bytes:
 
 
 def _proxy_port(x: Exchange) -> bytes:
+    if not x.proxy_host:
+        return b""
     _, colon, port = x.proxy_host.rpartition(b":")
     return port if colon and port.isdigit() else b"80"
 
@@ -120,7 +122,7 @@ _PLAIN: dict[str, Getter] = {
     "bytes_sent": lambda x: _number(x.head_sent + x.body_sent),
     "connection": _connection(0),
     "connection_requests": _connection(1),
-    "content_length": lambda x: _number(x.head.content_length) if x.head.content_length >= 0 else b"",
+    "content_length": lambda x: x.head.value(b"content-length"),
     "content_type": lambda x: x.head.value(b"content-type"),
     "document_uri": _uri,
     "dyups_version": lambda x: VERSION.encode(),
@@ -168,13 +170,13 @@ def _header(name: str) -> Getter:
 
 
 def _argument(name: str) -> Getter:
-    """``$arg_NAME``: the first argument of that name, in any case, not decoded."""
+    """``$arg_NAME``: the first argument of that name with a value, in any case, not decoded."""
     wanted = name.encode()
 
     def read(x: Exchange) -> bytes:
         for part in x.args.split(b"&") if x.args else ():
-            key, _, value = part.partition(b"=")
-            if key.lower() == wanted:
+            key, equals, value = part.partition(b"=")
+            if equals and key.lower() == wanted:
                 return value
         return b""
 
@@ -189,8 +191,8 @@ def _cookie(name: str) -> Getter:
         for field in x.head.fields:
             if field.name == b"cookie":
                 for part in field.value.split(b";"):
-                    key, _, value = part.strip().partition(b"=")
-                    if key.lower() == wanted:
+                    key, equals, value = part.strip().partition(b"=")
+                    if equals and key.rstrip().lower() == wanted:
                         return value
         return b""
 

@@ -139,6 +139,9 @@ class Wire:
     def stopProducing(self) -> None:
         self.loseConnection()
 
+    def get_write_buffer_size(self) -> int:
+        return len(self.got)
+
     def getPeer(self) -> Any:
         return self._peer
 
