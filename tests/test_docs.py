@@ -126,6 +126,37 @@ class PagesTests(SynchronousTestCase):
             self.assertTrue(found and found[1] in types, page.name)
 
 
+class FloorsTests(SynchronousTestCase):
+    """The floors as they are drawn, against those that import-linter enforces."""
+
+    def enforced(self) -> list[list[str]]:
+        """The layers of ``pyproject.toml``, from the top; those on one line in alphabetical order."""
+        text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+        layers = text.partition("\nlayers = [")[2].partition("]")[0]
+        return [sorted(line.split(" | ")) for line in re.findall(r'"([^"]+)"', layers)]
+
+    def drawn(self, page: str) -> list[list[str]]:
+        """The floors that ``page`` draws: a line that begins with a bar goes on with the floor above it."""
+        found = [block for block in Page.of(ROOT / page).blocks() if block.startswith("command ")]
+        self.assertEqual(len(found), 1)
+        floors: list[list[str]] = []
+        for line in found[0].splitlines():
+            left = re.split(" {3,}", line)[0]
+            names = re.findall(r"[a-z0-9_]+", left)
+            if left.startswith("|"):
+                floors[-1] += names
+            elif "," in left:
+                floors += [[name] for name in names]
+            else:
+                floors.append(names)
+        return [sorted(names) for names in floors]
+
+    def test_drawn_as_enforced(self) -> None:
+        """README and architecture page draw the floors that the test run checks."""
+        for page in ("README.rst", "docs/architecture.rst"):
+            self.assertEqual(self.drawn(page), self.enforced(), page)
+
+
 class VariablesTests(SynchronousTestCase):
     """``docs/variables.rst`` against ``dyups.proxy.variables``."""
 
