@@ -1,5 +1,7 @@
 """Processes, and the only place that wires everything.
 
-process   one process that serves: map, change path, listeners, as a Twisted service
-dialing   the data plane's way out through the reactor
+process    one process that serves: map, change path, listeners, as a Twisted service
+listening  its listening sockets, all or none
+dialing    the data plane's way out through the reactor
+pidfile    the number of the process in a file
 """

@@ -21,7 +21,6 @@ from dyups.config.model import Http, Location, ResourceContent, Settings, Upstre
 from dyups.control.change import ChangePath
 from dyups.control.command import decode
 from dyups.control.lock import ChangeLock
-from dyups.net.sockets import open_listener
 from dyups.persist.reload import Restored, restore
 from dyups.persist.store import open_store
 from dyups.persist.watch import DumpWatch
@@ -35,6 +34,7 @@ from dyups.proxy.webresource import ResourceServing
 from dyups.upstream.map import UpstreamMap
 from dyups.upstream.resolve import ThreadedLookup, resolve_now, resolve_what_can_be
 from dyups.workers.dialing import dial_through
+from dyups.workers.listening import close_all, open_all
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ class ServingProcess(Service):
             any_literal=http.dyups.dyups_literal_targets,
         )
         self._listeners = [Listener(listen, self.plane, make) for listen in http.listens]
-        self._sockets = _open_all(self._listeners)
+        self._sockets = open_all(http.listens)
         self._ports: list[IListeningPort] = []
 
     def _tick(self) -> None:
@@ -111,7 +111,6 @@ class ServingProcess(Service):
         for sock, listener in zip(self._sockets, self._listeners, strict=True):
             family = socket.AddressFamily(sock.family)
             port = self._reactor.adoptStreamPort(sock.fileno(), family, listener)
-            sock.close()
             self._ports.append(port)
         if self._watch is not None:
             self._watch.start()
@@ -124,6 +123,8 @@ class ServingProcess(Service):
         ports, self._ports = self._ports, []
         for port in ports:
             yield port.stopListening()
+        sockets, self._sockets = self._sockets, []
+        close_all(sockets)
         if self._watch is not None:
             yield self._watch.stop()
         yield self.store.close()
@@ -148,28 +149,6 @@ def filled_map(restored: Restored) -> UpstreamMap:
             upstreams.replace(spec, resolved)
     upstreams.sequence = restored.sequence
     return upstreams
-
-
-def _open_all(listeners: list[Listener]) -> list[socket.socket]:
-    """A socket for each listener, or none at all: raises OSError with the address in its ``filename``."""
-    opened: list[socket.socket] = []
-    for listener in listeners:
-        listen = listener.listen
-        try:
-            opened.append(
-                open_listener(
-                    listen.address,
-                    backlog=listen.backlog,
-                    reuseport=listen.reuseport,
-                    ipv6only=listen.ipv6only,
-                )
-            )
-        except OSError as error:
-            for sock in opened:
-                sock.close()
-            error.filename = str(listen.address)
-            raise
-    return opened
 
 
 def _may_change(http: Http) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import reactor
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import (
     TCP4ClientEndpoint,
     TCP6ClientEndpoint,
@@ -148,7 +149,7 @@ class Wires:
 
     async def shut(self, backend: Backend) -> None:
         """The server is gone, its connections with it."""
-        await backend.port.stopListening()
+        await maybeDeferred(backend.port.stopListening)
         for wire in backend.wires:
             wire.transport.abortConnection()
         await until(lambda: all(wire.ended for wire in backend.wires))
