@@ -3,45 +3,57 @@
 The resource sees a real ``twisted.web.server.Request``.  Its channel is :class:`_Channel`, a small adapter on our
 connection, in the way of Twisted's own HTTP/2 stream.  The location's prefix is stripped, so the same resource serves
 under ``/`` and under ``/dyups/``.
+
+Whatever a resource does, the connection stays in step or is cut: an exception is a 500 page, or the end of an answer
+that had begun; a body that is not as long as its ``Content-Length`` said is never followed by another answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from twisted.internet._producer_helpers import _PullToPush
-from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
+from twisted.web.http import parse_qs
+from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
 from dyups.config.model import Location
+from dyups.http1.fields import clean, length, tokens
 from dyups.http1.reasons import PHRASES
 from dyups.http1.target import escape
+from dyups.proxy.answers import page
 from dyups.proxy.client import BodySink, ClientSide
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.plane import complain
 from dyups.proxy.serving import DISCARD
 
-_OURS = frozenset({b"server", b"date", b"connection"})
+_log = Logger(namespace="dyups.proxy")
+
+_OURS = frozenset({b"server", b"date", b"connection", b"transfer-encoding"})
+
+#: ``IReactorTime.callLater``.
+Later = Callable[[float, Callable[[], None]], Any]
 
 
 class ResourceServing:
     """Serves a location with ``resource``."""
 
-    __slots__ = ("_prefix", "_site")
+    __slots__ = ("_later", "_prefix", "_site")
 
     def __init__(self, resource: IResource, location: Location, reactor: IReactorTime) -> None:
         self._prefix = location.pattern.encode() if location.regex is None else b""
-        # Bodies are read by the resource itself; a form in them means nothing here.
-        self._site = Site(resource, reactor=reactor, parsePOSTFormSubmission=False)
-        self._site.displayTracebacks = False
+        self._later: Later = reactor.callLater
+        self._site = Site(resource, reactor=reactor)
 
     def serve(self, exchange: Exchange, body: bytes, ended: bool) -> BodySink:
         """Begin a request of the resource; it is processed once its body is whole."""
-        channel = _Channel(exchange, self._site, self._path(exchange))
+        channel = _Channel(exchange, self._site, self._path(exchange), self._later)
         channel.take_body(body, ended)
         return DISCARD if ended and channel.done else channel
 
@@ -57,6 +69,38 @@ class ResourceServing:
         return b"%b?%b" % (below, exchange.args) if exchange.args else below
 
 
+class _Request(Request):
+    """Twisted's request with two differences: bodies are the resource's to read, and failures are answered by us."""
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """All of it is here; a form in the body means nothing here, and is not read into memory."""
+        request: Any = self
+        request.content.seek(0)
+        request.method, request.uri, request.clientproto = command, path, version
+        request.path, _, arguments = path.partition(b"?")
+        request.args = parse_qs(arguments, 1) if arguments else {}
+        request.process()
+
+    def processingFailed(self, reason: Failure) -> Failure:
+        """The resource raised: 500, or the end of the connection if the answer had begun."""
+        request: Any = self
+        channel: _Channel | None = request.channel
+        if channel is not None and not request.finished:
+            channel.tell_failure(reason)
+            if request.startedWriting:
+                channel.loseConnection()
+            else:
+                text = channel.failure_page()
+                request._encoder = None
+                request.cookies = []
+                request.responseHeaders = Headers({b"Content-Type": [b"text/html"]})
+                request.setHeader(b"Content-Length", b"%d" % len(text))
+                request.setResponseCode(500)
+                request.write(text)
+                request.finish()
+        return reason
+
+
 class _Channel:
     """What ``Request`` takes for its ``HTTPChannel``; also what takes the request's body from our side."""
 
@@ -64,14 +108,18 @@ class _Channel:
     transport = None
     factory = None
 
-    def __init__(self, exchange: Exchange, site: Site, path: bytes) -> None:
+    def __init__(self, exchange: Exchange, site: Site, path: bytes, later: Later) -> None:
         self.site = site
         self.done = False
         self._exchange = exchange
         self._client: ClientSide = exchange.client
+        self._later = later
+        self._left = -1
+        """Bytes of the body that ``Content-Length`` has promised still; -1 where it is framed otherwise."""
+        self._overran = False
         self._path = path
         self._producer: Any = None
-        self._request = Request(self)
+        self._request: Any = _twisted_request(self)
         self._begin()
 
     def _begin(self) -> None:
@@ -89,7 +137,13 @@ class _Channel:
         if self.done:
             return
         if data:
-            self._request.handleContentChunk(data)
+            try:
+                self._request.handleContentChunk(data)
+            except OSError as error:  # a long body lies in a temporary file
+                complain("crit", self._client.context(f"writing a request's body failed ({error})"))
+                self._end()
+                self._client.refuse(500)
+                return
         if ended:
             head = self._exchange.head
             version = b"HTTP/1.1" if head.minor else b"HTTP/1.0"
@@ -106,18 +160,27 @@ class _Channel:
             self._producer.resumeProducing()
 
     def client_gone(self) -> None:
-        """The client left: the resource hears of it through ``notifyFinish``."""
+        """The client left: the resource hears of it through ``notifyFinish``, its producer by ``stopProducing``."""
         if not self.done:
-            self.done = True
-            self._request.connectionLost(Failure(ConnectionDone()))
+            self._end()
+
+    def _end(self) -> None:
+        self.done = True
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            try:
+                producer.stopProducing()
+            except Exception:
+                self.tell_failure(Failure())
+        self._request.connectionLost(Failure(ConnectionDone()))
 
     # -- what Request calls on its channel -------------------------------------------------------------------------
 
-    def getPeer(self) -> IPv4Address | UNIXAddress:
+    def getPeer(self) -> IPv4Address | IPv6Address | UNIXAddress:
         """The client."""
         return _address(self._client.client_address())
 
-    def getHost(self) -> IPv4Address | UNIXAddress:
+    def getHost(self) -> IPv4Address | IPv6Address | UNIXAddress:
         """The address it came to."""
         return _address(self._client.local_address())
 
@@ -125,16 +188,27 @@ class _Channel:
         """TLS is not spoken here."""
         return False
 
-    def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Any) -> None:
+    def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
         """The head of the answer: the resource's fields with our own ``Server``, ``Date`` and ``Connection``."""
         exchange, client = self._exchange, self._client
         status = exchange.status = int(code)
-        pairs = list(headers.getAllRawHeaders() if hasattr(headers, "getAllRawHeaders") else headers)
-        lines = list(_lines(pairs))
-        names = {name.lower() for name, _ in pairs}
-        if not names & {b"content-length", b"transfer-encoding"} and status not in (204, 304):
-            client.close_after()
-        line = b"HTTP/1.1 %d %b" % (status, PHRASES.get(status, reason))
+        lines: list[bytes] = []
+        for name, values in headers.getAllRawHeaders():
+            lowered = name.lower()
+            if lowered == b"connection" and any(b"close" in tokens(value) for value in values):
+                client.close_after()
+            if lowered == b"content-length":
+                self._left = length(values[0])
+                values = values[:1] if self._left >= 0 and status != 204 else []
+            if lowered not in _OURS:
+                lines += [b"%b: %b\r\n" % (name, value) for value in values]
+        if exchange.head.method == b"HEAD" or status in (204, 304):
+            self._left = 0
+        elif self._request.chunked:
+            lines.append(b"Transfer-Encoding: chunked\r\n")
+        elif self._left < 0:
+            client.close_after()  # only the connection's end tells where the body ends
+        line = b"HTTP/1.1 %d %b" % (status, clean(reason) or PHRASES.get(status, b""))
         start = client.plane.head_start(line, exchange.route.settings.server_tokens)
         message = b"%b%b%b" % (start, b"".join(lines), client.answer_tail())
         exchange.head_sent = len(message)
@@ -142,7 +216,14 @@ class _Channel:
 
     def write(self, data: bytes) -> None:
         """A piece of the body, framed already."""
-        if not self.done:
+        if self.done:
+            return
+        if self._left >= 0:
+            if len(data) > self._left:
+                self._overran = True
+                data = data[: self._left]
+            self._left -= len(data)
+        if data:
             self._exchange.body_sent += len(data)
             self._client.write(data)
 
@@ -151,45 +232,106 @@ class _Channel:
         self.write(b"".join(pieces))
 
     def requestDone(self, request: Request) -> None:
-        """The answer is complete."""
-        if not self.done:
-            self.done = True
+        """The answer is complete, if the resource has kept its word about the length."""
+        if self.done:
+            return
+        self.done = True
+        if self._left > 0 or self._overran:
+            complain(
+                "error", self._client.context("resource sent a body that is not its Content-Length long")
+            )
+            self._client.cut()
+        else:
             self._client.answered()
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """A resource that produces its body at the client's pace."""
-        if not streaming:
-            producer = _PullToPush(producer, self)
-            producer.startStreaming()
-        self._producer = producer
+        self._producer = (
+            producer if streaming else Pump(producer, self._later, self._request.processingFailed)
+        )
         if self._client.write_blocked:
+            producer = self._producer
             producer.pauseProducing()
+        elif not streaming:
+            self._producer.resumeProducing()
 
     def unregisterProducer(self) -> None:
         """The resource has produced all."""
         producer, self._producer = self._producer, None
-        if isinstance(producer, _PullToPush):
-            producer.stopStreaming()
+        if isinstance(producer, Pump):
+            producer.pauseProducing()
 
     def loseConnection(self) -> None:
         """The resource wants the connection closed."""
         if not self.done:
             self.done = True
             self._client.cut()
+            self._end()
 
-    def _respondToBadRequestAndDisconnect(self) -> None:
-        if not self.done:
-            self.done = True
-            self._client.refuse(400)
+    # -- failures ------------------------------------------------------------------------------------------------
+
+    def tell_failure(self, reason: Failure) -> None:
+        """The resource's fault, for the error log."""
+        text = self._client.context("resource failed")
+        _log.failure("{text}", reason, LogLevel.error, text=text, nginx_level="error")
+
+    def failure_page(self) -> bytes:
+        """The page of 500."""
+        tokens_on = self._exchange.route.settings.server_tokens
+        return page(500, self._client.plane.server_name(tokens_on))
 
 
-def _lines(pairs: Iterable[tuple[bytes, Any]]) -> Iterable[bytes]:
-    for name, values in pairs:
-        if name.lower() not in _OURS:
-            for value in values if isinstance(values, list) else [values]:
-                yield b"%b: %b\r\n" % (name, value)
+class Pump:
+    """Makes a pull producer push: asks for one piece after another, one in each turn of the reactor.
+
+    ``failed`` hears of what the producer raises.
+    """
+
+    __slots__ = ("_call", "_failed", "_later", "_producer", "_running")
+
+    def __init__(self, producer: Any, later: Later, failed: Callable[[Failure], object]) -> None:
+        self._producer = producer
+        self._later = later
+        self._failed = failed
+        self._running = False
+        self._call: Any = None
+
+    def resumeProducing(self) -> None:
+        """Ask on."""
+        self._running = True
+        if self._call is None:
+            self._call = self._later(0, self._ask)
+
+    def pauseProducing(self) -> None:
+        """Ask no more for now."""
+        self._running = False
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
+
+    def stopProducing(self) -> None:
+        """Nobody takes the rest."""
+        self.pauseProducing()
+        self._producer.stopProducing()
+
+    def _ask(self) -> None:
+        self._call = None
+        try:
+            self._producer.resumeProducing()
+        except Exception:
+            self._running = False
+            self._failed(Failure())
+        if self._running:
+            self.resumeProducing()
 
 
-def _address(endpoint: tuple[bytes, int]) -> IPv4Address | UNIXAddress:
+def _twisted_request(channel: _Channel) -> Any:
+    make: Any = _Request  # Twisted's types want a connection of its own here
+    return make(channel)
+
+
+def _address(endpoint: tuple[bytes, int]) -> IPv4Address | IPv6Address | UNIXAddress:
     host, port = endpoint
-    return UNIXAddress(None) if host == b"unix:" else IPv4Address("TCP", host.decode(), port)
+    if host == b"unix:":
+        return UNIXAddress(None)
+    return (IPv6Address if b":" in host else IPv4Address)("TCP", host.decode(), port)
