@@ -276,7 +276,7 @@ class Bridge:
             log.debug("Could not set socket option {option} of {bridge}", option=option, bridge=self)
 
     def get_write_buffer_size(self) -> int:
-        """Bytes that were written and the kernel has not taken yet: a slow reader differs from one that reads nothing."""
+        """Bytes written that the kernel has not taken yet: tells a slow reader from one that reads nothing."""
         return int(self._uv.get_write_buffer_size()) if self.connected else 0
 
     # IConsumer

@@ -259,3 +259,23 @@ def head(answer: bytes) -> tuple[int, dict[str, str], bytes]:
     first, *lines = start.decode("latin-1").split("\r\n")
     fields = dict(line.split(": ", 1) for line in lines)
     return int(first.split()[1]), {name.lower(): value for name, value in fields.items()}, body
+
+
+def replies(data: bytes) -> list[tuple[int, dict[str, str], bytes]]:
+    """Answers one after the other, each with ``Content-Length`` or without a body, as :func:`head` gives them."""
+    found = []
+    while data:
+        start, separator, data = data.partition(b"\r\n\r\n")
+        assert separator, start
+        status, fields, _ = head(start + separator)
+        size = int(fields.get("content-length", "0"))
+        assert len(data) >= size, (status, fields, data)
+        found.append((status, fields, data[:size]))
+        data = data[size:]
+    return found
+
+
+def get(path: str = "/", host: str = "one", *more: str, method: str = "GET") -> bytes:
+    """A request without body; ``more`` are further header lines."""
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *more, "", ""]
+    return "\r\n".join(lines).encode("latin-1")
