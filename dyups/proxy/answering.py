@@ -299,6 +299,14 @@ class ClientAnswers:
 
     # -- time limits ---------------------------------------------------------------------------------------------
 
+    def end_idle(self, until: float) -> None:
+        """The process is to end: close at ``until`` (reactor seconds) if no request comes before.
+
+        One that comes is answered with ``Connection: close``, as :attr:`DataPlane.draining` says.
+        """
+        if self.state == HEAD and not self._ahead and not self.write_blocked:
+            self.deadline = min(self.deadline, until)
+
     def timed_out(self) -> None:
         """The sweep found our deadline passed."""
         if self.state == LINGER:

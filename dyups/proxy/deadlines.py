@@ -64,6 +64,10 @@ class Deadlines:
         """Look at it no more."""
         self._timed.discard(timed)
 
+    def watched(self) -> list[Timed]:
+        """Everything that is looked at."""
+        return [*self._timed]
+
     def look(self) -> None:
         """Move ``now`` on and call all that are late."""
         now = self.now = self._clock.seconds()
