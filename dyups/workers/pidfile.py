@@ -1,6 +1,6 @@
 """``pid FILE``: the number of the process that serves, as nginx keeps it.
 
-Opened while the sockets are and before the process becomes a daemon, so that a folder that is missing is said on the
+Tried when the sockets listen and before the process becomes a daemon, so that a folder that is missing is said on the
 terminal.  Written as the service starts, when the process has its final number; taken away at the end.  A file that an
 earlier process left behind is overwritten, whatever number it holds: two proxies on one configuration are told apart by
 their ports.  ``tap`` makes it.
@@ -23,12 +23,12 @@ class PidFile(Service):
         self._path = path
         with suppress(OSError):  # opening says why, with the name of the file
             os.mkdir(os.path.dirname(path))
-        self._file = open(path, "a", encoding="ascii")  # noqa: SIM115 - it stays open until the number is known
+        with open(path, "a", encoding="ascii"):
+            pass
 
     def privilegedStartService(self) -> None:
         """Write the number of this process, before its privileges are shed."""
-        with self._file as file:
-            file.truncate(0)
+        with open(self._path, "w", encoding="ascii") as file:
             file.write(f"{os.getpid()}\n")
 
     def stopService(self) -> None:
