@@ -1,11 +1,12 @@
 # make run      builds .venv, installs, starts the proxy on a copy of conf/ in .run/
 # make test     builds .venv, installs the test extra, runs every gate and the whole suite
 # make install  .venv with everything, nothing started
+# make bench    .venv with the bench extra, then benchmarks/ (make bench ARGS=--quick: within two minutes)
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test install lint types contracts trial pytest docs clean
+.PHONY: run test install lint types contracts trial pytest docs clean bench
 
 run: $(VENV)/.installed
 	@mkdir -p .run
@@ -45,6 +46,13 @@ pytest: $(VENV)/.installed-test
 
 docs: $(VENV)/.installed-test
 	$(BIN)/python -m dyups.config.reference docs
+
+$(VENV)/.installed-bench: $(BIN)/python setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench,test]'
+	@touch $@
+
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m benchmarks.run $(ARGS)
 
 clean:
 	rm -rf $(VENV) .run build dist *.egg-info .mypy_cache .ruff_cache .coverage .hypothesis _trial_temp*

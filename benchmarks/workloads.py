@@ -22,6 +22,23 @@ request = function() return requests[math.random(#requests)] end
 """
 
 
+# What a browser sends, and no two heads alike: a proxy that remembers heads gains nothing here.
+_AS_BROWSERS = """
+local number = 0
+wrk.headers["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+wrk.headers["Accept"] = "*/*"
+wrk.headers["Accept-Language"] = "en-US,en;q=0.5"
+wrk.headers["Accept-Encoding"] = "gzip, deflate"
+wrk.headers["Connection"] = "keep-alive"
+wrk.headers["Referer"] = "http://backend/index.html"
+wrk.headers["Cookie"] = "session=0123456789abcdef0123456789abcdef"
+request = function()
+  number = number + 1
+  return wrk.format("GET", "/small?number=" .. number)
+end
+"""
+
+
 @dataclass(frozen=True)
 class Workload:
     """One kind of request, repeated."""
@@ -38,6 +55,9 @@ class Workload:
 WORKLOADS: tuple[Workload, ...] = (
     Workload("a32", "(a) small GET, 32 connections", Load(), main=True),
     Workload("a256", "(a) small GET, 256 connections", Load(connections=256)),
+    Workload(
+        "a32b", "(a) small GET as browsers ask, no two heads alike, 32 connections", Load(script=_AS_BROWSERS)
+    ),
     Workload("b64k", "(b) responses of 64 KiB", Load("/64k"), main=True),
     Workload("b1m", "(b) responses of 1 MiB", Load("/1m")),
     Workload("c1m", "(c) uploads of 1 MiB", Load("/upload", script=_UPLOAD)),
