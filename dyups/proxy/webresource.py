@@ -11,6 +11,7 @@ that had begun; a body that is not as long as its ``Content-Length`` said is nev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -126,7 +127,8 @@ class _Channel:
         head = self._exchange.head
         request = self._request
         for field in head.fields:
-            request.requestHeaders.addRawHeader(field.line.partition(b":")[0], field.value)
+            with suppress(ValueError):  # ignore_invalid_headers off: a name that Twisted does not take
+                request.requestHeaders.addRawHeader(field.line.partition(b":")[0], field.value)
         request.gotLength(max(head.content_length, 0) if not head.chunked else None)
         request.parseCookies()
 

@@ -94,6 +94,12 @@ class SeenTests(SynchronousTestCase):
         self.assertEqual(seen.getHost().port, 8080)
         self.assertFalse(seen.isSecure())
 
+    def test_odd_field_name(self) -> None:
+        """A field that Twisted has no place for is left away, whatever ``ignore_invalid_headers`` lets in."""
+        http = "server { listen 8080; ignore_invalid_headers off; location / { dyups_interface; } }"
+        seen = self.see(get(b"/", b"X(Y): 1\r\nX-Z: 2\r\n"), http)
+        self.assertEqual(seen.requestHeaders.getRawHeaders(b"x-z"), [b"2"])
+
     def test_prefix_of_root(self) -> None:
         """Under ``/`` the whole path is the resource's."""
         self.assertEqual(self.see(get(b"/dyups/list")).postpath, [b"dyups", b"list"])
