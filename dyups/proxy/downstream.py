@@ -17,12 +17,12 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IProtocol, IPushProducer, ITransport
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from dyups.errors import RequestRefused
 from dyups.http1.chunked import BadChunk, ChunkedReader
 from dyups.http1.request import BARE_END, RequestHead, read_request
-from dyups.http1.target import BadTarget, normalise
+from dyups.http1.target import normalise
 from dyups.proxy import answers
 from dyups.proxy.answering import BODY, BUSY, GONE, HEAD, LINGER, TUNNEL, ClientAnswers, ignore
 from dyups.proxy.client import BodySink
@@ -37,7 +37,6 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 MOST_AHEAD = 65536
 
 
-@implementer(IProtocol, IPushProducer)
 class ClientConnection(ClientAnswers):
     """One connection of a client to ``routes``."""
 
@@ -183,11 +182,8 @@ class ClientConnection(ClientAnswers):
         exchange.renew(head)
         exchange.server = server = self.routes.server_for(exchange)
         exchange.route = server.root
-        try:
-            exchange.uri, exchange.args = normalise(head.target, merge_slashes=server.merge_slashes)
-        except BadTarget as error:
-            self._refuse_head(RequestRefused(400, f"client sent invalid URI: {error}"))
-            return
+        exchange.args = head.args
+        exchange.uri = head.uri if server.merge_slashes else normalise(head.target, merge_slashes=False)[0]
         if head.content_length > 0 or head.chunked:
             self._serve_with_body(head)
         else:
@@ -298,3 +294,7 @@ class ClientConnection(ClientAnswers):
             self.cut()
         else:
             answers.send_page(self, 413)
+
+
+# Not by the decorator: mypyc compiles no class that is decorated.
+classImplements(ClientConnection, IProtocol, IPushProducer)

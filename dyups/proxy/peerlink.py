@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IPushProducer, ITransport
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from dyups.errors import BadResponse
 from dyups.http1.chunked import BadChunk, ChunkedReader
@@ -44,7 +44,6 @@ LAST_WORDS = 10.0
 _READING = " while reading response header from upstream"
 
 
-@implementer(IProtocol, IPushProducer)
 class PeerLink:
     """One connection to ``peer``."""
 
@@ -304,7 +303,6 @@ class PeerLink:
         """The transport is gone; ``connectionLost`` tells."""
 
 
-@implementer(IProtocolFactory)
 class LinkFactory:
     """Makes the link of one dial, and hears if there is none."""
 
@@ -343,3 +341,8 @@ class LinkFactory:
 
     def clientConnectionLost(self, connector: object, reason: Failure) -> None:
         """The link knows already."""
+
+
+# Not by the decorator: mypyc compiles no class that is decorated.
+classImplements(PeerLink, IProtocol, IPushProducer)
+classImplements(LinkFactory, IProtocolFactory)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import Protocol
+from typing import Any, Protocol
 
-from twisted.internet.interfaces import IConnector, IProtocolFactory
+from twisted.internet.interfaces import IConnector
 from twisted.logger import Logger, LogLevel
 
 from dyups._version import VERSION
@@ -36,8 +36,8 @@ LEVELS = {
 class Dial(Protocol):
     """Opens a connection: ``net`` has the one that uses the reactor, tests have one in memory."""
 
-    def __call__(self, address: Address, factory: IProtocolFactory, timeout: float) -> IConnector:
-        """Begin to connect; the factory hears of the outcome.  ``timeout`` in seconds."""
+    def __call__(self, address: Address, factory: Any, timeout: float) -> IConnector:
+        """Begin to connect; the factory (``IProtocolFactory``) hears of the outcome.  ``timeout`` in seconds."""
         ...
 
 

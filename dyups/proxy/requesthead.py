@@ -38,15 +38,11 @@ class HeadPlan:
 
     def write(self, exchange: Exchange, method: bytes, uri: bytes, framing: bytes) -> bytes:
         """The whole head with its empty line.  ``framing`` is the line that tells the body's length, or empty."""
-        fields = exchange.head.fields
+        head = exchange.head
         if self._plain:
-            lines = [field.line for field in fields if not field.kind]
-            own = b"Host: " + exchange.proxy_host
-            start = b"%b %b %b\r\n%b\r\n%b%b" % (method, uri, self.version, own, self._connection, framing)
-            if not lines:
-                return start + b"\r\n"
-            return b"%b%b\r\n\r\n" % (start, b"\r\n".join(lines))
-        return self._write_set(exchange, fields, b"%b %b %b" % (method, uri, self.version), framing)
+            start = b"%b %b %b\r\nHost: %b\r\n" % (method, uri, self.version, exchange.proxy_host)
+            return b"".join((start, self._connection, framing, head.sent_on, b"\r\n"))
+        return self._write_set(exchange, head.fields, b"%b %b %b" % (method, uri, self.version), framing)
 
     def _write_set(self, exchange: Exchange, fields: Sequence[Field], line: bytes, framing: bytes) -> bytes:
         out = [line]
