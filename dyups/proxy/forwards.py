@@ -89,7 +89,7 @@ class VariableTarget:
         """Forward, or 502 at once where no upstream has that name."""
         target = self._render(exchange)
         group = self._plane.upstreams.get(target if target.islower() else target.lower())
-        if group is None:
+        if group is None or not self._scheme:
             return self._serve_parts(exchange, target, body, ended)
         exchange.proxy_host = target
         uri = exchange.head.target if self._uri is None else _as_it_stands(self._uri.render(exchange))
