@@ -193,7 +193,7 @@ def _cookie(name: str) -> Getter:
                 for part in field.value.split(b";"):
                     key, equals, value = part.strip().partition(b"=")
                     if equals and key.rstrip().lower() == wanted:
-                        return value
+                        return value.lstrip()
         return b""
 
     return read

@@ -1,0 +1,214 @@
+"""What ``$name`` reads: one row for each variable."""
+
+from __future__ import annotations
+
+import re
+import socket
+from typing import Any
+
+from twisted.internet.address import UNIXAddress
+from twisted.trial.unittest import SynchronousTestCase
+
+from dyups._version import VERSION
+from dyups.proxy import variables
+from dyups.proxy.exchange import AttemptRecord
+from dyups.proxy.variables import ProxyVariables
+from tests.proxy.conversation import World, get, head
+
+REQUEST = (
+    b"POST /p%61th//x?b=1&A=%20z&c&c=2&d HTTP/1.1\r\nHost: Name.Example:8080\r\nContent-Length: 4\r\n"
+    b"Content-Type: text/odd\r\nCookie: a=1; B=2;c = 3;novalue\r\nCookie: d=4\r\nX-Two: one\r\nX-Two: two\r\n"
+    b"X-Forwarded-For: 1.1.1.1\r\n\r\nbody"
+)
+LINE = r"POST /p%61th//x\?b=1&A=%20z&c&c=2&d HTTP/1\.1"
+
+#: (text with the variable, what it reads, as a regular expression)
+ROWS = [
+    ("$host", r"name\.example"),
+    ("$http_host", r"Name\.Example:8080"),
+    ("$http_x_two", "one, two"),
+    ("$http_x_none", ""),
+    ("$http_cookie", "a=1; B=2;c = 3;novalue; d=4"),
+    ("$http_content_type", "text/odd"),
+    ("$arg_b", "1"),
+    ("$arg_a", "%20z"),
+    ("$arg_B", "1"),
+    ("$arg_c", "2"),
+    ("$arg_d", ""),
+    ("$arg_none", ""),
+    ("$args", "b=1&A=%20z&c&c=2&d"),
+    ("$is_args", r"\?"),
+    ("$query_string", "b=1&A=%20z&c&c=2&d"),
+    ("$uri", "/path/x"),
+    ("$document_uri", "/path/x"),
+    ("$request_uri", r"/p%61th//x\?b=1&A=%20z&c&c=2&d"),
+    ("$request", LINE),
+    ("$request_method", "POST"),
+    ("$scheme", "http"),
+    ("$server_name", r"name\.example"),
+    ("$server_addr", r"127\.0\.0\.1"),
+    ("$server_port", "8080"),
+    ("$server_protocol", r"HTTP/1\.1"),
+    ("$remote_addr", r"192\.0\.2\.7"),
+    ("$remote_port", "54321"),
+    ("$content_length", "4"),
+    ("$content_type", "text/odd"),
+    ("$cookie_a", "1"),
+    ("$cookie_b", "2"),
+    ("$cookie_c", "3"),
+    ("$cookie_d", "4"),
+    ("$cookie_novalue", ""),
+    ("$cookie_none", ""),
+    ("$hostname", re.escape(socket.gethostname().lower())),
+    ("$dyups_version", re.escape(VERSION)),
+    ("$nginx_version", r"[0-9.]+.*"),
+    ("$pid", "[0-9]+"),
+    ("$time_iso8601", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d"),
+    ("$time_local", r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}"),
+    ("$msec", r"\d{10}\.\d{3}"),
+    ("$request_time", r"\d\.\d{3}"),
+    ("$request_length", str(len(REQUEST))),
+    ("$request_id", "[0-9a-f]{32}"),
+    ("$status", "000"),
+    ("$body_bytes_sent", "0"),
+    ("$bytes_sent", "0"),
+    ("$connection", "1"),
+    ("$connection_requests", "1"),
+    ("$proxy_host", ""),
+    ("$proxy_port", ""),
+    ("$proxy_add_x_forwarded_for", r"1\.1\.1\.1, 192\.0\.2\.7"),
+    ("$upstream_addr", ""),
+    ("$upstream_status", ""),
+    ("$upstream_response_time", ""),
+    ("$upstream_connect_time", ""),
+    ("$upstream_header_time", ""),
+    ("$1-$tail", "path-x"),
+    ("$own", "set"),
+]
+
+CONFIG = r"""
+server { listen 8080; server_name name.example; set $own set;
+    location ~ ^/(path)/(?<tail>.*)$ { return 200 "%s"; } }
+"""
+
+
+class RequestTests(SynchronousTestCase):
+    """What is known while a request is answered."""
+
+    def test_rows(self) -> None:
+        """Each variable on one request that has something for all of them."""
+        for text, expected in ROWS:
+            with self.subTest(text):
+                body = head(World(CONFIG % text).ask(REQUEST))[2].decode()
+                self.assertRegex(body, rf"\A(?:{expected})\Z", text)
+
+    def test_bare_request(self) -> None:
+        """What a request without all that leaves empty."""
+        text = "[$http_host][$args][$is_args][$content_length][$content_type][$server_protocol][$cookie_a]"
+        world = World(f'server {{ listen 8080; server_name fallback *.x; return 200 "{text}[$host]"; }}')
+        body = head(world.ask(b"GET / HTTP/1.0\r\n\r\n"))[2]
+        self.assertEqual(body, b"[][][][][][HTTP/1.0][][fallback]")
+
+    def test_counted_per_connection(self) -> None:
+        """``$connection`` numbers connections, ``$connection_requests`` their requests."""
+        world = World('server { listen 8080; return 200 "$connection/$connection_requests;"; }')
+        for _ in range(2):
+            world.client().say(get() + get())
+        found = [re.findall(rb"\d+/\d+;", client.got) for client in world.clients]
+        self.assertEqual(found, [[b"1/1;", b"1/2;"], [b"2/1;", b"2/2;"]])
+
+    def test_request_id(self) -> None:
+        """``$request_id`` is the same throughout a request and another for the next."""
+        world = World('server { listen 8080; return 200 "$request_id $request_id"; }')
+        first = head(world.ask(get()))[2].split()
+        self.assertEqual(first[0], first[1])
+        self.assertNotEqual(head(world.ask(get()))[2].split()[0], first[0])
+
+    def test_unix_client(self) -> None:
+        """A client on a unix socket has neither address nor port."""
+        world = World('server { listen 8080; return 200 "[$remote_addr][$remote_port]"; }')
+        client = world.client()
+        client._peer = UNIXAddress("")
+        client.say(get())
+        self.assertEqual(head(client.read())[2], b"[unix:][]")
+
+
+class ProxiedTests(SynchronousTestCase):
+    """What is known once a server was asked."""
+
+    def exchange(self, target: str = "one") -> tuple[World, Any]:
+        world = World(
+            "upstream one { server 127.0.0.1:9001; server 127.0.0.1:9002; }"
+            f"server {{ listen 8080; set $used $upstream_addr; location / {{ proxy_pass http://{target}; }} }}"
+        )
+        client = world.client()
+        client.say(get())
+        return world, client.protocol.exchange
+
+    def read(self, name: str, exchange: Any) -> str:
+        getter = ProxyVariables().lookup(name)
+        assert getter is not None
+        return getter(exchange).decode()
+
+    def test_target(self) -> None:
+        """``$proxy_host`` and ``$proxy_port`` are those of ``proxy_pass``, 80 where it says none."""
+        for target, host, port in (
+            ("one", "one", "80"),
+            ("127.0.0.1:8088", "127.0.0.1:8088", "8088"),
+            ("127.0.0.1:80", "127.0.0.1", "80"),
+            ("[::1]", "[::1]", "80"),
+            ("[::1]:81", "[::1]:81", "81"),
+        ):
+            _, exchange = self.exchange(target)
+            found = (self.read("proxy_host", exchange), self.read("proxy_port", exchange))
+            self.assertEqual(found, (host, port))
+
+    def test_answered(self) -> None:
+        """Status, sizes and the server's times after the answer."""
+        world, exchange = self.exchange()
+        world.servers[0].say(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nhi")
+        got = world.clients[0].read()
+        self.assertEqual(self.read("status", exchange), "201")
+        self.assertEqual(self.read("body_bytes_sent", exchange), "2")
+        self.assertEqual(self.read("bytes_sent", exchange), str(len(got)))
+        self.assertEqual(self.read("upstream_addr", exchange), "127.0.0.1:9001")
+        self.assertEqual(self.read("upstream_status", exchange), "201")
+        for name in ("upstream_response_time", "upstream_connect_time", "upstream_header_time"):
+            self.assertRegex(self.read(name, exchange), r"\A\d\.\d{3}\Z")
+
+    def test_two_servers(self) -> None:
+        """One value for each server that was asked, a comma between; a dash where it never came to that."""
+        _, exchange = self.exchange()
+        first, second = AttemptRecord(b"127.0.0.1:9001"), AttemptRecord(b"unix:/x")
+        first.status, second.status, second.connect_time = 502, 200, 0.25
+        first.response_time = second.response_time = 1.5
+        exchange.attempts = [first, second]
+        self.assertEqual(self.read("upstream_addr", exchange), "127.0.0.1:9001, unix:/x")
+        self.assertEqual(self.read("upstream_status", exchange), "502, 200")
+        self.assertEqual(self.read("upstream_connect_time", exchange), "-, 0.250")
+        self.assertEqual(self.read("upstream_response_time", exchange), "1.500, 1.500")
+        self.assertEqual(self.read("upstream_header_time", exchange), "-, -")
+
+
+class TableTests(SynchronousTestCase):
+    """The table as the configuration asks it."""
+
+    def test_unknown(self) -> None:
+        """A name that is no variable, or a family without a member, is unknown."""
+        table = ProxyVariables()
+        for name in ("", "none", "http_", "arg_", "cookie_", "uris"):
+            self.assertIsNone(table.lookup(name))
+
+    def test_attempts_wanted(self) -> None:
+        """Only ``$upstream_*`` make us keep a record of each attempt."""
+        table = ProxyVariables()
+        table.lookup("uri")
+        table.lookup("http_x")
+        self.assertFalse(table.attempts_wanted)
+        table.lookup("upstream_status")
+        self.assertTrue(table.attempts_wanted)
+
+    def test_every_one_has_a_row(self) -> None:
+        """No variable without a row above."""
+        rows = {match for text, _ in ROWS for match in re.findall(r"\$(\w+)", text)}
+        self.assertEqual({*variables._PLAIN, *variables._PER_ATTEMPT} - rows, set())
