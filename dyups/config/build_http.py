@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from dyups.config.build_location import Inside, check_duplicates
 from dyups.config.directives.entry import Context
+from dyups.config.directives.logs import default_access_log
 from dyups.config.listening import ListenSpec, ListenTable, parse_listen
 from dyups.config.merge import Values, read_block
 from dyups.config.model import (
@@ -35,6 +36,7 @@ from dyups.interfaces import TcpAddress
 
 def build_http(directive: Directive, scope: Scope, outer: Values) -> Http:
     """The settings of a checked ``http`` directive; raises ConfigError with a place."""
+    outer.store(LocationSettings, {"access_log": (default_access_log(scope),)}, inherited=True)
     values, structure = read_block(directive.block or (), Context.HTTP, scope, outer)
     own = outer.of(DyupsSettings) | values.of(DyupsSettings)
     dyups = DyupsSettings(**own)
@@ -45,7 +47,8 @@ def build_http(directive: Directive, scope: Scope, outer: Values) -> Http:
             for spec in listens:
                 table.add(spec, server)
     blocks = [item for item in structure if item.name == "upstream"]
-    return Http(table.listens(), build_upstreams(blocks, dyups.dyups_upstream_conf), dyups)
+    upstreams = build_upstreams(blocks, dyups.dyups_upstream_conf)
+    return Http(table.listens(), upstreams, dyups, **values.of(Http))
 
 
 def build_upstreams(blocks: Iterable[Directive], dump: str) -> tuple[UpstreamSpec, ...]:

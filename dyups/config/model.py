@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple
 
-from dyups.interfaces import Address
+from dyups.interfaces import Address, Getter
 
 DEFAULT_LINE = 0
 
@@ -147,10 +147,44 @@ class ResourceContent:
 Content = ProxyPass | Echo | ResourceContent
 
 
+class LogEscape(Enum):
+    """``log_format … escape=``: what is done to the values of variables."""
+
+    DEFAULT = "default"
+    JSON = "json"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class LogFormat:
+    """``log_format``: texts, and what reads the variables between them; ``metrics.logformat`` makes lines of it."""
+
+    name: str
+    parts: tuple[bytes | Getter, ...]
+    escape: LogEscape = LogEscape.DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class AccessLog:
+    """One ``access_log``."""
+
+    path: Template
+    """Absolute where the text is constant; otherwise it renders to an absolute path."""
+    format: LogFormat
+    buffer: int = 0
+    """Bytes that are held back until so many are together; 0 where nothing is held on purpose."""
+    flush: float = 0.0
+    """Seconds after which the buffer is written anyway; 0 for never."""
+    condition: Template | None = None
+    """``if=``: a request for which this is empty or ``0`` is not logged."""
+
+
 @dataclass(frozen=True, slots=True)
 class LocationSettings:
     """What may be said per location; merged from ``http`` and ``server``.  Times in seconds, sizes in bytes."""
 
+    access_log: tuple[AccessLog | None, ...] = ()
+    """None stands for ``off``, which wins over the others of its block."""
     client_body_timeout: float = 60.0
     client_max_body_size: int = 1 << 20
     default_type: str = "text/plain"
@@ -297,6 +331,8 @@ class Http:
     upstreams: tuple[UpstreamSpec, ...] = ()
     """In order; each ``place.file`` tells whether the block came from the dump file."""
     dyups: DyupsSettings = DyupsSettings()
+    log_format: tuple[LogFormat, ...] = ()
+    """As written, in order; each ``access_log`` has its own at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +346,8 @@ class Settings:
     pid: str = ""
     worker_processes: int = 1
     """0 means ``auto``."""
+    worker_shutdown_timeout: float = 0.0
+    """Seconds; 0 for no limit."""
     http: Http | None = None
     files: tuple[str, ...] = ()
     """Every file that was read, in order: what ``-T`` prints."""

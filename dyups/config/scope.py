@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-from dyups.config.model import Template
-from dyups.config.variables import NoVariables, compile_template
+from dyups.config.model import LogFormat, Template
+from dyups.config.variables import NoVariables, Part, compile_parts, compile_template
 from dyups.interfaces import VariableTable
 
 
@@ -25,6 +25,10 @@ class Scope:
     """The names that ``set`` and named groups define anywhere in the configuration."""
     default_port: int = 80
     """The port of a ``server`` without ``listen``."""
+    log_formats: dict[str, LogFormat] = field(default_factory=dict)
+    """The ``log_format`` of each name read so far: nginx knows none that comes later."""
+    log_buffers: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """Size and time of each buffered log by its path: a file has one buffer."""
 
     def path(self, text: str) -> str:
         """The absolute path of a file named relative to the prefix."""
@@ -33,3 +37,7 @@ class Scope:
     def template(self, text: str) -> Template:
         """The compiled text; raises ConfigError for unknown variables."""
         return compile_template(text, self.variables, self.user)
+
+    def parts(self, text: str) -> tuple[Part, ...]:
+        """The constants and getters of a text; raises ConfigError for unknown variables."""
+        return compile_parts(text, self.variables, self.user)

@@ -40,6 +40,11 @@ def compile_template(text: str, table: VariableTable, user: Container[str]) -> T
     return _assemble(text, _parts(text, table, user))
 
 
+def compile_parts(text: str, table: VariableTable, user: Container[str]) -> tuple[Part, ...]:
+    """The constants and getters of ``text`` in order, for a reader that treats the values; raises as above."""
+    return tuple(_merge_constants(_parts(text, table, user)))
+
+
 def constant(text: str) -> Template:
     """The template of a text in which ``$`` means nothing."""
     return _assemble(text, [encode(text)])

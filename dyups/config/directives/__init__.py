@@ -5,6 +5,7 @@
     core      outside ``http``, and ``events``
     http      ``http``, ``server``, ``location``
     proxy     the proxy
+    logs      access logs
     upstream  the ``upstream`` block, and the commands of a POST
     dyups     the module's own
     known     nginx's directives that are refused
@@ -19,7 +20,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from dyups.config.directives import core, dyups, http, known, proxy, upstream
+from dyups.config.directives import core, dyups, http, known, logs, proxy, upstream
 from dyups.config.directives.entry import Call, Context, Effect, Entry
 from dyups.config.parser import Directive
 from dyups.config.scope import Scope
@@ -30,7 +31,7 @@ __all__ = ["Call", "Context", "Effect", "Entry", "all_entries", "check", "find",
 
 def all_entries() -> Iterator[Entry]:
     """Every entry, family by family."""
-    for family in (core, dyups, http, proxy, upstream, known):
+    for family in (core, dyups, http, logs, proxy, upstream, known):
         yield from family.ENTRIES
 
 

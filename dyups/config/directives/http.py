@@ -172,10 +172,6 @@ _SERVER: tuple[Entry, ...] = (
 )
 
 _HARMLESS: tuple[Entry, ...] = (
-    harmless("access_log", _ANYWHERE, ONLY_OFF, "Only ``off``: there is no access log yet."),
-    harmless(
-        "log_format", _HTTP, words("name [escape=…] string …", 2, None), "See ``access_log``.", several=True
-    ),
     harmless(
         "types", _ANYWHERE, BLOCK, "Types of files; no static file is served.", block=True, several=True
     ),
