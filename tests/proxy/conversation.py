@@ -26,6 +26,7 @@ from dyups.proxy.contents import serving_maker
 from dyups.proxy.deadlines import Deadlines
 from dyups.proxy.listener import Listener
 from dyups.proxy.literals import constant_groups
+from dyups.proxy.peerlink import IDLE, PeerLink
 from dyups.proxy.plane import DataPlane
 from dyups.proxy.serving import Serving
 from dyups.proxy.variables import ProxyVariables
@@ -279,3 +280,23 @@ def get(path: str = "/", host: str = "one", *more: str, method: str = "GET") -> 
     """A request without body; ``more`` are further header lines."""
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *more, "", ""]
     return "\r\n".join(lines).encode("latin-1")
+
+
+def unrest(world: World) -> list[str]:
+    """What is not as it has to be once nothing is under way: counters, pools, connections that are still watched."""
+    found: list[str] = []
+    for group in world.upstreams.groups():
+        peers = list(group.all_peers())
+        found += [f"{peer} is active" for peer in peers if peer.active]
+        idle = sum(len(peer.idle or ()) for peer in peers)
+        if idle != group.pool.idle:
+            found.append(f"{group} counts {group.pool.idle} idle connections and has {idle}")
+        if idle > group.pool.limit:
+            found.append(f"{group} keeps {idle} idle connections, more than keepalive")
+    links = [timed for timed in world.deadlines._timed if isinstance(timed, PeerLink)]
+    found += [f"{link} is watched" for link in links if link.state != IDLE]
+    kept = [
+        link for group in world.upstreams.groups() for peer in group.all_peers() for link in peer.idle or ()
+    ]
+    found += [f"{link} is idle in no pool" for link in links if link.state == IDLE and link not in kept]
+    return found
