@@ -7,9 +7,13 @@ location's prefix stripped, has read the whole body, and has refused one that is
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from klein import Klein
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
@@ -19,7 +23,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from dyups.admin import answers, status
 from dyups.admin.answers import Answer
 from dyups.config.upstreams import check_name
-from dyups.control.change import REFUSED, UNKNOWN, ChangePath
+from dyups.control.change import REFUSED, UNKNOWN, Changes
 from dyups.errors import ChangeError, CommandRefused, ConfigError, UnknownUpstream
 from dyups.interfaces import Clock
 from dyups.upstream.group import Group
@@ -30,9 +34,24 @@ METHODS = (b"GET", b"HEAD", b"POST", b"DELETE")
 _log = Logger()
 
 
-def dyups_interface(upstreams: UpstreamMap, changes: ChangePath, clock: Clock) -> IResource:
-    """The interface to these upstreams; ``clock`` is the one by which the data plane judges its servers."""
-    return _Door(Interface(upstreams, changes, clock).app.resource())
+Roster = Callable[[], "Deferred[list[dict[str, Any]]]"]
+"""Fires with the facts of every worker; see :func:`~dyups.admin.status.workers_text`."""
+
+
+def dyups_interface(
+    upstreams: UpstreamMap, changes: Changes, clock: Clock, roster: Roster | None = None
+) -> IResource:
+    """The interface to these upstreams; ``clock`` is the one by which the data plane judges its servers.
+
+    Without a ``roster`` this process is the only one.
+    """
+    if roster is None:
+        roster = partial(_only_this_process, upstreams)
+    return _Door(Interface(upstreams, changes, clock, roster).app.resource())
+
+
+def _only_this_process(upstreams: UpstreamMap) -> Deferred[list[dict[str, Any]]]:
+    return succeed([status.own_facts(os.getpid(), upstreams)])
 
 
 class Interface:
@@ -42,10 +61,11 @@ class Interface:
     # A path with an empty part is another path, not one to be redirected to.
     app.url_map.merge_slashes = False
 
-    def __init__(self, upstreams: UpstreamMap, changes: ChangePath, clock: Clock) -> None:
+    def __init__(self, upstreams: UpstreamMap, changes: Changes, clock: Clock, roster: Roster) -> None:
         self._upstreams = upstreams
         self._changes = changes
         self._clock = clock
+        self._roster = roster
 
     @app.route("/list", methods=["GET"])
     def list(self, request: IRequest) -> bytes:
@@ -57,8 +77,13 @@ class Interface:
         return _read(request, Answer(200, status.list_text(self._upstreams)))
 
     @app.route("/detail", methods=["GET"])
-    def detail(self, request: IRequest) -> bytes:
-        """Every upstream with its servers."""
+    async def detail(self, request: IRequest) -> bytes:
+        """Every upstream with its servers, or every worker (``?workers=1``)."""
+        if _asked(request, b"workers"):
+            workers = await self._roster()
+            if _wants_json(request):
+                return _read(request, answers.as_json({"workers": workers}))
+            return _read(request, Answer(200, status.workers_text(workers)))
         if not len(self._upstreams):
             return _read(request, Answer(204))
         if _wants_json(request):
@@ -181,7 +206,12 @@ def _wants_json(request: IRequest) -> bool:
 
 
 def _verbose(request: IRequest) -> bool:
-    return bool(request.args.get(b"verbose", [b"0"])[-1] not in (b"0", b""))
+    return _asked(request, b"verbose")
+
+
+def _asked(request: IRequest, name: bytes) -> bool:
+    """Is the argument there, and neither empty nor ``0``?"""
+    return bool(request.args.get(name, [b"0"])[-1] not in (b"0", b""))
 
 
 def _read(request: IRequest, answer: Answer) -> bytes:

@@ -6,7 +6,7 @@ fields are ``admin.answers``'.  ``admin.resource`` calls in here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dyups.config.model import ServerSpec, UpstreamSpec
@@ -46,6 +46,30 @@ def detail_facts(upstreams: UpstreamMap, now: float) -> dict[str, Any]:
     """The facts of ``/detail``: every upstream, and the number of the last change."""
     facts = [upstream_facts(group, now) for group in upstreams.groups()]
     return {"sequence": upstreams.sequence, "upstreams": facts}
+
+
+def workers_text(facts: Iterable[Mapping[str, Any]]) -> str:
+    """``/detail?workers=1``: one line for each worker.
+
+    ``sequence`` is the last change that it routes by, ``digest`` stands for its whole map (equal maps have equal
+    digests), ``heartbeat`` is how many seconds ago it said so.
+    """
+    return "".join(
+        f"worker {worker['pid']} sequence {worker['sequence']} digest {worker['digest']} "
+        f"heartbeat {worker['heartbeat']} {worker['state']}\n"
+        for worker in facts
+    )
+
+
+def own_facts(pid: int, upstreams: UpstreamMap) -> dict[str, Any]:
+    """The facts of a process that is alone: ``workers.child`` has those of a worker."""
+    return {
+        "pid": pid,
+        "sequence": upstreams.sequence,
+        "digest": f"{upstreams.digest:032x}",
+        "heartbeat": 0.0,
+        "state": "accepting",
+    }
 
 
 def upstream_facts(group: Group, now: float) -> dict[str, Any]:

@@ -48,6 +48,17 @@ class NoStore:
         """There is nothing to wait for."""
         return succeed(None)
 
+    def pause(self) -> Deferred[None]:
+        """There is nothing to wait for."""
+        return succeed(None)
+
+    def resume(self) -> None:
+        """There is nothing to do."""
+
+    def abandon(self) -> Deferred[None]:
+        """There is nothing to wait for."""
+        return succeed(None)
+
 
 class Store:
     """A dump file and its journal.
@@ -91,6 +102,24 @@ class Store:
     def close(self) -> Deferred[None]:
         """Write what is not dumped yet and close; fires when that is done.  What fails is in the journal still."""
         return Deferred.fromCoroutine(self._close())
+
+    def pause(self) -> Deferred[None]:
+        """Fires when no dump is being written; none is until :meth:`resume` or :meth:`abandon`.
+
+        For a reload, which reads dump and journal while no change is under way.
+        """
+        return self._dump_lock.acquire().addCallback(lambda _: None)
+
+    def resume(self) -> None:
+        """Go on after :meth:`pause`."""
+        self._dump_lock.release()
+
+    def abandon(self) -> Deferred[None]:
+        """Close after :meth:`pause` without another dump: another store goes on with the same files."""
+        self._sleep()
+        self._dirty = False
+        self._dump_lock.release()
+        return self._journal_lock.run(self._runner, self._journal.close)
 
     async def _close(self) -> None:
         self._sleep()

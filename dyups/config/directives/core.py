@@ -98,6 +98,16 @@ ENTRIES: tuple[Entry, ...] = (
         merge=Merge.NONE,
     ),
     setting(
+        "worker_shutdown_timeout",
+        _MAIN,
+        TIME,
+        Settings,
+        "",
+        "How long a worker that ends gracefully may go on with the requests that it has; then their connections "
+        "are closed.  Without it there is no limit.",
+        merge=Merge.NONE,
+    ),
+    setting(
         "pid",
         _MAIN,
         Kind("file | off", 1, 1, _pid),

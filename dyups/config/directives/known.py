@@ -9,7 +9,7 @@ from dyups.config.directives.entry import Entry, refused
 _FAMILIES: dict[str, str] = {
     "Process": """
         google_perftools_profiles load_module mail rtmp ssl_engine ssl_object_cache_inheritable
-        stream worker_shutdown_timeout
+        stream
     """,
     "Choosing a location": """
         absolute_redirect auth_delay break client_body_in_file_only disable_symlinks early_hints

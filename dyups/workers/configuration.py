@@ -1,0 +1,66 @@
+"""A configuration as the master reads it, at start and at each reload, and as a worker gets it.
+
+A worker does not read files: it builds its settings from the master's tree, so that both have the very same
+configuration, whatever happens to the files meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+from dyups.config.build import DEFAULT_ERROR_LOG, build, parse_globals
+from dyups.config.model import ErrorLog, Http, Settings
+from dyups.config.parser import Tree, parse_file
+from dyups.proxy.variables import ProxyVariables
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a configuration comes from: what was said on the command line."""
+
+    path: str
+    prefix: str | None = None
+    """Where relative paths start; None for the parent of the file's folder."""
+    globals: str = ""
+    """Directives that count as written before the file's."""
+    error_log: str | None = None
+    """The error log where the configuration names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A configuration that was read: the tree, what stands behind it, and what was made of both."""
+
+    tree: Tree
+    prefix: str
+    error_log: str | None
+    settings: Settings
+    attempts_wanted: bool
+    """Some text reads ``$upstream_*`` variables."""
+
+    @property
+    def http(self) -> Http:
+        """The ``http`` block; an empty one where there is none."""
+        return self.settings.http or Http()
+
+
+def read_configuration(source: Source) -> Configuration:
+    """What stands in the files now.  Raises :class:`~dyups.errors.ConfigError`."""
+    prefix = source.prefix
+    if prefix is None:
+        prefix = os.path.dirname(os.path.dirname(os.path.abspath(source.path)))
+    prefix = os.path.abspath(prefix)
+    ahead = parse_globals(source.globals)
+    tree = parse_file(source.path, prefix=prefix)
+    return built(tree._replace(directives=ahead + tree.directives), prefix, source.error_log)
+
+
+def built(tree: Tree, prefix: str, error_log: str | None) -> Configuration:
+    """What a tree that was read says.  Raises :class:`~dyups.errors.ConfigError`."""
+    variables = ProxyVariables()
+    settings = build(tree, prefix=prefix, variables=variables)
+    default = os.path.join(settings.prefix, DEFAULT_ERROR_LOG)
+    if error_log and settings.error_log == (ErrorLog(default),):
+        settings = replace(settings, error_log=(ErrorLog(os.path.join(settings.prefix, error_log)),))
+    return Configuration(tree, prefix, error_log, settings, variables.attempts_wanted)

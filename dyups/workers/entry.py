@@ -1,0 +1,92 @@
+"""Where a worker process begins: ``python -m dyups.workers.entry PLACE MASTER``, started by ``spawn``.
+
+Takes what it inherited, installs the reactor that the master has, and runs a :class:`~dyups.workers.worker.Worker`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from twisted.logger import globalLogBeginner
+
+from dyups.metrics.errorlog import ErrorLogObserver
+from dyups.shared.zone import ZoneReader
+from dyups.workers.configuration import Configuration, built
+from dyups.workers.snapshot import Snapshot, read_snapshot
+from dyups.workers.titles import WORKER, show
+
+CONTROL, ZONE, SNAPSHOT, FIRST_SOCKET = 3, 4, 5, 6
+#: ``PR_SET_PDEATHSIG`` of ``<sys/prctl.h>``.
+_PARENT_DEATH = 1
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until told to end; the exit status."""
+    place, master = (int(argument) for argument in arguments)
+    if not die_with(master):
+        return 1
+    show(WORKER)
+    snapshot = read_snapshot(SNAPSHOT)
+    os.close(SNAPSHOT)
+    configuration = built(snapshot.tree, snapshot.prefix, snapshot.error_log)
+    logs = ErrorLogObserver(configuration.settings.error_log)
+    globalLogBeginner.beginLoggingTo([logs], redirectStandardIO=False)
+    import_module(snapshot.reactor).install()
+    run(place, snapshot, configuration, logs)
+    return 0
+
+
+def run(place: int, snapshot: Snapshot, configuration: Configuration, logs: ErrorLogObserver) -> None:
+    """Run the reactor with a worker on it."""
+    # Not before now: importing the reactor installs one.
+    from twisted.internet import reactor as installed
+
+    from dyups.workers.link import Once
+    from dyups.workers.worker import Worker
+
+    reactor: Any = installed
+    zone = ZoneReader(ZONE, place)
+    os.close(ZONE)
+    sockets = inherited(len(configuration.http.listens))
+    worker = Worker(snapshot, configuration, zone, sockets, logs, reactor, time.monotonic)
+    reactor.callWhenRunning(worker.start)
+    reactor.adoptStreamConnection(CONTROL, socket.AF_UNIX, Once(worker.link))
+    os.close(CONTROL)
+    reactor.callWhenRunning(live_on)
+    reactor.run()
+
+
+def inherited(count: int) -> list[socket.socket]:
+    """The listening sockets, in the order of the configuration."""
+    return [socket.socket(fileno=FIRST_SOCKET + number) for number in range(count)]
+
+
+def die_with(master: int) -> bool:
+    """Have the kernel end this process with the master, for as long as nobody else would notice; False if it is gone.
+
+    A worker holds the listening sockets from its first moment.  Once it reads the control channel, that tells it.
+    """
+    _set_parent_death_signal(signal.SIGKILL)
+    return os.getppid() == master
+
+
+def live_on() -> None:
+    """From here on the control channel tells when the master is gone, and requests under way are finished."""
+    _set_parent_death_signal(0)
+
+
+def _set_parent_death_signal(number: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PARENT_DEATH, int(number), 0, 0, 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,294 @@
+"""The master: configuration, listening sockets, every change of the upstreams, and the workers that serve.
+
+It has the whole map and no data plane.  Made before the process becomes a daemon, so that whatever is wrong (a port in
+use, an unreadable dump) is said on the terminal and nothing is started; ``tap`` makes it.
+
+    TERM, INT   stop at once
+    QUIT        stop when the requests under way are done
+    HUP         reload: new workers with the new configuration, then the old ones quit
+    USR1        open the logs anew
+    WINCH       the workers quit, the master stays
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
+from twisted.internet.task import LoopingCall
+from twisted.internet.threads import deferToThreadPool
+
+from dyups.config.model import UpstreamSpec
+from dyups.control.change import ChangePath
+from dyups.control.lock import ChangeLock
+from dyups.errors import ConfigError
+from dyups.metrics.errorlog import ErrorLogObserver
+from dyups.persist.store import NoStore, Store, open_store
+from dyups.persist.watch import DumpWatch
+from dyups.proxy.plane import complain
+from dyups.upstream.resolve import ThreadedLookup
+from dyups.workers.configuration import Configuration, Source, read_configuration
+from dyups.workers.crew import Crew, workers_wanted
+from dyups.workers.link import State
+from dyups.workers.publisher import ToWorkers
+from dyups.workers.signals import Signals, has_terminal
+from dyups.workers.sockets import Sockets, reason_of
+from dyups.workers.spawn import Snapshots, Spawner
+from dyups.workers.titles import master_title, show
+from dyups.workers.truth import Truth, carry_over, establish
+
+#: How often the workers are looked after, in seconds.
+CHECK = 0.25
+#: How long idle connections may stay when other workers have taken over, in seconds: a request that a client is about
+#: to send on one is answered, with ``Connection: close``.
+IDLE = 2.0
+
+T = TypeVar("T")
+
+
+class MasterProcess(Service):
+    """See the module.  Made, the sockets listen; raises ConfigError, and OSError with the address in ``filename``."""
+
+    name = "dyups"
+
+    def __init__(
+        self,
+        source: Source,
+        configuration: Configuration,
+        logs: ErrorLogObserver | None,
+        reactor: Any,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source = source
+        self._logs = logs
+        self._reactor = reactor
+        self._now = now
+        self._truth = establish(configuration)
+        self._sockets = Sockets(sleep=time.sleep)
+        self._sockets.open(configuration.http.listens, workers_wanted(configuration))
+        self.crews: list[Crew] = []
+        """Oldest first."""
+        self._store = self._open_store(self._truth)
+        self.changes = ChangePath(
+            self._truth.upstreams,
+            ChangeLock(configuration.http.dyups.dyups_trylock),
+            self._store,
+            ThreadedLookup(self._call_in_thread),
+            ToWorkers(lambda: self.crews, reactor),
+        )
+        self._watch = self._dump_watch(self._truth)
+        self._spawn = Spawner(reactor, self._sockets_of, Snapshots(reactor, lambda: self._truth.upstreams))
+        self._checking = LoopingCall(self._check)
+        self._checking.clock = reactor
+        self._ending = False
+        self._all_gone: Deferred[None] | None = None
+        self._signals = Signals(
+            reactor,
+            {
+                signal.SIGHUP: self.reload,
+                signal.SIGQUIT: self.quit,
+                signal.SIGUSR1: self.reopen,
+                signal.SIGWINCH: self.send_workers_home,
+            },
+        )
+
+    def _open_store(self, truth: Truth) -> Store | NoStore:
+        dyups = truth.configuration.http.dyups
+        upstreams = truth.upstreams
+
+        def snapshot() -> tuple[int, list[UpstreamSpec]]:
+            return upstreams.sequence, list(upstreams.specs())
+
+        return open_store(dyups, truth.restored, snapshot, self._reactor, self._in_thread)
+
+    def _dump_watch(self, truth: Truth) -> DumpWatch | None:
+        """Somebody else writes the dump file (``dyups_dump off``): follow it."""
+        dyups = truth.configuration.http.dyups
+        if dyups.dyups_dump or not dyups.dyups_upstream_conf:
+            return None
+
+        async def adopt(specs: Sequence[UpstreamSpec], deleted: Sequence[str]) -> None:
+            await self.changes.adopt(specs, deleted)
+            truth.file_says(specs, deleted)
+
+        return DumpWatch(
+            dyups.dyups_upstream_conf,
+            truth.restored.dump,
+            adopt,
+            self._reactor,
+            dyups.dyups_read_msg_timeout,
+            self._in_thread,
+        )
+
+    def _in_thread(self, call: Callable[[], T], /) -> Deferred[T]:
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), call)
+
+    def _call_in_thread(self, call: Callable[..., T], *args: Any) -> Deferred[T]:
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), call, *args)
+
+    def _sockets_of(self, crew: Crew, place: int) -> list[socket.socket]:
+        return self._sockets.of(crew.configuration.http.listens, place)
+
+    # -- what crews need (crew.Master) -------------------------------------------------------------------------
+
+    def truth(self) -> State:
+        """What we route by."""
+        return State(self._truth.upstreams.sequence, self._truth.upstreams.digest)
+
+    def roster(self) -> list[dict[str, Any]]:
+        """The facts of every worker."""
+        return [facts for crew in self.crews for facts in crew.facts()]
+
+    def crew_serves(self, crew: Crew) -> None:
+        """All of its workers accept: those before it are not needed any more, nor sockets that only they have."""
+        for other in [*self.crews]:
+            if other is crew:
+                break
+            other.quit(True, IDLE)
+        if crew is self.crews[-1]:
+            self._sockets.close_others(crew.configuration.http.listens, crew.size)
+
+    def crew_gone(self, crew: Crew) -> None:
+        """Forget it; the last one may be what the end of the process waits for."""
+        self.crews.remove(crew)
+        crew.close()
+        if not self.crews and self._ending:
+            if self._all_gone is not None:
+                self._all_gone.callback(None)
+            else:
+                self._stop()
+
+    # -- life --------------------------------------------------------------------------------------------------
+
+    def startService(self) -> None:
+        """Start the workers."""
+        super().startService()  # type: ignore[no-untyped-call]
+        show(master_title(sys.argv))
+        self._signals.install()
+        self._reactor.callWhenRunning(self._start)
+
+    def _start(self) -> None:
+        self._checking.start(CHECK, now=False)
+        self._start_crew()
+        if self._watch is not None:
+            self._watch.start()
+
+    def _start_crew(self) -> None:
+        truth = self._truth
+        crew = Crew(
+            truth.configuration, truth.constants, self, self.changes, self._spawn, self._reactor, self._now
+        )
+        self.crews.append(crew)
+        crew.start()
+
+    def _check(self) -> None:
+        for crew in [*self.crews]:
+            crew.check()
+
+    def stopService(self) -> Deferred[None]:
+        """Stop at once; fires when the workers are gone and what is not in the dump file yet is on disk."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        return Deferred.fromCoroutine(self._stop_all())
+
+    async def _stop_all(self) -> None:
+        self._ending = True
+        self._signals.uninstall()
+        self._sockets.close()
+        if self.crews:
+            self._all_gone = Deferred()
+            for crew in [*self.crews]:
+                crew.quit(False)
+            await self._all_gone
+        if self._checking.running:
+            self._checking.stop()
+        if self._watch is not None:
+            await self._watch.stop()
+        await self._store.close()
+
+    def _stop(self) -> None:
+        with suppress(ReactorNotRunning):  # another signal came first
+            self._reactor.stop()
+
+    # -- signals -----------------------------------------------------------------------------------------------
+
+    def quit(self) -> None:
+        """Stop when the requests under way are done; new connections are refused from now on."""
+        complain("notice", "signal 3 (SIGQUIT) received, shutting down")
+        self._ending = True
+        self._sockets.close()
+        for crew in [*self.crews]:
+            crew.quit(True)
+        if not self.crews:
+            self._stop()
+
+    def send_workers_home(self) -> None:
+        """The workers quit, the master stays; a terminal's window that has another size is none of our business."""
+        if has_terminal():
+            return
+        for crew in [*self.crews]:
+            crew.quit(True)
+
+    def reopen(self) -> None:
+        """Open the logs anew, here and in every worker."""
+        complain("notice", "reopening logs")
+        if self._logs is not None:
+            self._logs.reopen()
+        for crew in [*self.crews]:
+            crew.reopen()
+
+    def reload(self) -> Deferred[None]:
+        """Read the configuration and go on with it; where it is wrong, the error log says so and nothing changes."""
+        complain("notice", "signal 1 (SIGHUP) received, reconfiguring")
+        return Deferred.fromCoroutine(self._reload())
+
+    async def _reload(self) -> None:
+        try:
+            await self.changes.alone(self._renew)
+        except ConfigError as error:
+            complain("emerg", str(error))
+        except OSError as error:
+            complain("emerg", reason_of(error))
+
+    async def _renew(self) -> None:
+        """Under the change lock: nothing is written to dump or journal while they are read."""
+        store = self._store
+        await store.pause()
+        try:
+            new = await self._in_thread(lambda: establish(read_configuration(self._source)))
+            if not self._ending:
+                self._sockets.open(new.configuration.http.listens, workers_wanted(new.configuration))
+        except BaseException:
+            store.resume()
+            raise
+        if self._ending:
+            store.resume()
+            return
+        await self._take_over(new)
+
+    async def _take_over(self, new: Truth) -> None:
+        """From here on nothing can fail."""
+        old, before, watch = self._truth, self._store, self._watch
+        changed = carry_over(old, new)
+        self._truth = new
+        self._store = self._open_store(new)
+        trylock = new.configuration.http.dyups.dyups_trylock
+        self.changes.renew(new.upstreams, self._store, trylock=trylock)
+        if changed:
+            self._store.applied()
+        for crew in self.crews:
+            crew.current = False
+        self._start_crew()
+        await before.abandon()
+        if watch is not None:
+            await watch.stop()
+        self._watch = self._dump_watch(new)
+        if self._watch is not None:
+            self._watch.start()

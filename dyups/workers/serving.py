@@ -1,0 +1,130 @@
+"""The data plane of a process, wired: from listening sockets to the upstream map.
+
+A worker has one; everything that it needs of the rest of the process is handed in.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.interfaces import IListeningPort
+from twisted.web.resource import IResource
+
+from dyups.config.model import Http, Location, ResourceContent
+from dyups.proxy.contents import serving_maker
+from dyups.proxy.deadlines import Deadlines, period_for
+from dyups.proxy.downstream import ClientConnection
+from dyups.proxy.listener import Listener, limits_of
+from dyups.proxy.literals import constant_groups
+from dyups.proxy.plane import DataPlane
+from dyups.proxy.serving import Serving
+from dyups.proxy.webresource import ResourceServing
+from dyups.upstream.map import UpstreamMap
+from dyups.upstream.resolve import NameQuery
+from dyups.workers.dialing import dial_through
+
+
+class ServingSide:
+    """Accepts connections and serves them by ``upstreams``.
+
+    ``query`` knows the addresses of names that stand in the configuration outside of upstreams.
+    """
+
+    def __init__(
+        self,
+        http: Http,
+        upstreams: UpstreamMap,
+        interface: IResource,
+        reactor: Any,
+        query: NameQuery,
+        *,
+        attempts_wanted: bool,
+    ) -> None:
+        self._reactor = reactor
+        self._interface = interface
+        deadlines = Deadlines(reactor, period_for(limits_of(http)), self._tick)
+        self.plane = DataPlane(upstreams, deadlines, dial_through(reactor), attempts_wanted=attempts_wanted)
+        literals, _ = constant_groups(http, lenient=True, query=query)
+        make = serving_maker(
+            self.plane,
+            {"dyups_interface": self._serve_interface},
+            literals,
+            any_literal=http.dyups.dyups_literal_targets,
+        )
+        self._listeners = [Listener(listen, self.plane, make) for listen in http.listens]
+        self._ports: list[IListeningPort] = []
+
+    def _tick(self) -> None:
+        self.plane.tick()
+
+    def _serve_interface(self, location: Location) -> Serving:
+        return ResourceServing(self._interface, location, self._reactor)
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return self.plane.counters.active
+
+    def start(self) -> None:
+        """Begin to enforce time limits."""
+        self.plane.deadlines.start()
+
+    def accept(self, sockets: Sequence[socket.socket]) -> None:
+        """Accept on listening sockets, which stand in the order of the configuration; they stay the caller's."""
+        for sock, listener in zip(sockets, self._listeners, strict=True):
+            family = socket.AddressFamily(sock.family)
+            self._ports.append(self._reactor.adoptStreamPort(sock.fileno(), family, listener))
+
+    def stop_accepting(self) -> Deferred[None]:
+        """Accept no more; connections close after the answers under way."""
+        self.plane.draining = True
+        ports, self._ports = self._ports, []
+        closing = DeferredList([maybeDeferred(port.stopListening) for port in ports])
+        return closing.addCallback(lambda _: None)
+
+    def end_idle(self, within: float) -> None:
+        """Have idle connections close within so many seconds."""
+        deadlines = self.plane.deadlines
+        deadlines.look()
+        for timed in deadlines.watched():
+            if isinstance(timed, ClientConnection):
+                timed.end_idle(deadlines.now + within)
+
+    def stop(self) -> None:
+        """Enforce no more time limits."""
+        self.plane.deadlines.stop()
+
+
+def may_change(http: Http) -> bool:
+    """Can upstreams come at run time, or did they: then a name that is unknown now is no error."""
+    if http.dyups.dyups_upstream_conf:
+        return True
+    return any(_has_interface(server.locations) for listen in http.listens for server in listen.servers)
+
+
+def _has_interface(locations: tuple[Location, ...]) -> bool:
+    return any(
+        isinstance(location.content, ResourceContent) or _has_interface(location.locations)
+        for location in locations
+    )
+
+
+class RememberingQuery:
+    """Asks for names, and remembers what it was told: the master asks once, for all of its workers."""
+
+    def __init__(self, query: NameQuery) -> None:
+        self._query = query
+        self.found: dict[str, tuple[str, ...]] = {}
+
+    def __call__(self, name: str) -> tuple[str, ...]:
+        """See :data:`~dyups.upstream.resolve.NameQuery`."""
+        self.found[name] = found = self._query(name)
+        return found
+
+
+def query_of(found: dict[str, tuple[str, ...]]) -> Callable[[str], tuple[str, ...]]:
+    """Answers from what was found before; no address for another name."""
+    return lambda name: found.get(name, ())

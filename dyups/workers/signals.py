@@ -1,0 +1,43 @@
+"""Signals to calls on the reactor's thread.
+
+Python runs a handler between any two instructions, so a handler does nothing but ask the reactor to call.  TERM and INT
+are the reactor's own.  ``master`` and ``worker`` say what a signal means.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+class Signals:
+    """Has ``calls`` made when signals come, from :meth:`install` to :meth:`uninstall`."""
+
+    def __init__(self, reactor: Any, calls: Mapping[signal.Signals, Callable[[], object]]) -> None:
+        self._reactor = reactor
+        self._calls = calls
+        self._before: dict[signal.Signals, Any] = {}
+
+    def install(self) -> None:
+        """From now on."""
+        for number in self._calls:
+            self._before[number] = signal.signal(number, self._came)
+
+    def uninstall(self) -> None:
+        """Put back what was there."""
+        for number, before in self._before.items():
+            signal.signal(number, before)
+        self._before.clear()
+
+    def _came(self, number: int, frame: object) -> None:
+        self._reactor.callFromThread(self._calls[signal.Signals(number)])
+
+
+def has_terminal() -> bool:
+    """Does the process belong to a terminal?  Then WINCH says that its window has another size."""
+    try:
+        with open("/dev/tty", "rb"):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,69 @@
+"""What a new worker begins with, handed over in an inherited file in memory.
+
+Made by the master in the moment in which the worker's place in the shared zone is set, so that nothing is missing
+between the two.  It is a pickle: it comes from the process that started this one, through a descriptor that nobody
+else has.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from dyups.config.model import UpstreamSpec
+from dyups.config.parser import Tree
+from dyups.interfaces import Resolved, TcpAddress
+from dyups.shared.memory import content, file_with
+from dyups.upstream.group import Group
+from dyups.upstream.map import UpstreamMap
+
+
+class Snapshot(NamedTuple):
+    """The master's state as a worker needs it."""
+
+    tree: Tree
+    prefix: str
+    error_log: str | None
+    reactor: str
+    """The module that installs the reactor."""
+    sequence: int
+    upstreams: tuple[tuple[UpstreamSpec, Resolved], ...]
+    """Every upstream, in order, with the addresses of its names."""
+    constants: Mapping[str, tuple[str, ...]]
+    """Host names that stand in the configuration outside of upstreams, with their addresses."""
+
+
+def every_upstream(upstreams: UpstreamMap) -> Iterator[tuple[UpstreamSpec, Resolved]]:
+    """The map as a worker makes it again."""
+    return ((group.spec, resolved_of(group)) for group in upstreams.groups())
+
+
+def resolved_of(group: Group) -> Resolved:
+    """The addresses that the group was made with."""
+    found: dict[str, dict[str, None]] = {}
+    for peer in group.all_peers():
+        if isinstance(peer.address, TcpAddress):
+            found.setdefault(peer.spec.host, {})[peer.address.host] = None
+    return {name: tuple(addresses) for name, addresses in found.items()}
+
+
+def filled(snapshot: Snapshot) -> UpstreamMap:
+    """The map that the snapshot holds."""
+    upstreams = UpstreamMap()
+    for spec, resolved in snapshot.upstreams:
+        upstreams.replace(spec, resolved)
+    upstreams.sequence = snapshot.sequence
+    return upstreams
+
+
+def write_snapshot(snapshot: Snapshot) -> int:
+    """The descriptor of a file that holds it.  Raises OSError."""
+    return file_with("dyups-snapshot", pickle.dumps(snapshot, pickle.HIGHEST_PROTOCOL))
+
+
+def read_snapshot(handle: int) -> Snapshot:
+    """What the master wrote to the file."""
+    snapshot = pickle.loads(content(handle))
+    assert isinstance(snapshot, Snapshot)
+    return snapshot

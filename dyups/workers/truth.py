@@ -1,0 +1,96 @@
+"""What the master routes by: the map that a configuration, the dump and the journal give, at start and at a reload.
+
+Owns the rule of the reload: the new configuration's upstreams, then the dump with whatever was edited in it by hand,
+then everything that was changed while running.  ``master`` puts it to work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from dyups.config.model import UpstreamSpec, fold
+from dyups.control.command import decode
+from dyups.persist.reload import Restored, restore
+from dyups.proxy.literals import constant_groups
+from dyups.proxy.plane import complain
+from dyups.upstream.map import UpstreamMap
+from dyups.upstream.resolve import NameQuery, query_system
+from dyups.workers.configuration import Configuration
+from dyups.workers.process import filled_map
+from dyups.workers.serving import RememberingQuery, may_change
+from dyups.workers.snapshot import resolved_of
+
+
+@dataclass(slots=True)
+class Truth:
+    """A configuration with its upstreams."""
+
+    configuration: Configuration
+    restored: Restored
+    upstreams: UpstreamMap
+    constants: Mapping[str, tuple[str, ...]]
+    """Addresses of names that stand in the configuration outside of upstreams."""
+    files: dict[bytes, UpstreamSpec] = field(default_factory=dict)
+    """What files say, by name: an upstream that differs was changed while running."""
+
+    @property
+    def dumps(self) -> bool:
+        """Do we write the dump file?"""
+        dyups = self.configuration.http.dyups
+        return bool(dyups.dyups_upstream_conf) and dyups.dyups_dump
+
+    def file_says(self, specs: Iterable[UpstreamSpec], deleted: Iterable[str]) -> None:
+        """A third party wrote the dump file anew (``dyups_dump off``)."""
+        for spec in specs:
+            self.files[fold(spec.name)] = spec
+        for name in deleted:
+            self.files.pop(fold(name), None)
+
+
+def establish(configuration: Configuration, query: NameQuery = query_system) -> Truth:
+    """What the files say now.  Blocks; raises :class:`~dyups.errors.ConfigError`."""
+    http = configuration.http
+    restored = restore(http, decode)
+    remembering = RememberingQuery(query)
+    _, warnings = constant_groups(http, lenient=may_change(http), query=remembering)
+    for damage in restored.damages:
+        complain("error", damage)  # at error_log's default level: something that was acknowledged is lost
+    for warning in (*restored.warnings, *warnings):
+        complain("warn", warning)
+    truth = Truth(configuration, restored, filled_map(restored), remembering.found)
+    truth.file_says(restored.configured if truth.dumps else restored.upstreams, ())
+    return truth
+
+
+def carry_over(old: Truth, new: Truth) -> bool:
+    """Bring what was changed while running from ``old`` to ``new``; was there anything that the files do not have?
+
+    Where both have the same dump file, it has them already, with its journal: unless somebody took it away.
+    """
+    same_dump = (
+        old.dumps
+        and new.dumps
+        and old.configuration.http.dyups.dyups_upstream_conf
+        == new.configuration.http.dyups.dyups_upstream_conf
+    )
+    changed = not (same_dump and new.restored.dump is not None) and _overlay(old, new)
+    new.upstreams.sequence = max(old.upstreams.sequence, new.upstreams.sequence) + 1
+    return changed
+
+
+def _overlay(old: Truth, new: Truth) -> bool:
+    present: set[bytes] = set()
+    calls: list[Callable[[], object]] = []
+    for group in old.upstreams.groups():
+        key = fold(group.spec.name)
+        present.add(key)
+        if old.files.get(key) != group.spec:
+            calls.append(partial(new.upstreams.replace, group.spec, resolved_of(group)))
+    for key, spec in old.files.items():
+        if key not in present:
+            calls.append(partial(new.upstreams.delete, spec.name))
+    for call in calls:
+        call()
+    return bool(calls)
