@@ -1,4 +1,7 @@
 """What is told to the outside about what happened: logs now, counters in exposition formats later.
 
 errorlog   ``error_log``: Twisted's log events in nginx's line form
+accesslog  ``access_log``: which lines go to which log
+logformat  ``log_format``: an exchange as a line
+logfile    the files of access logs, written in batches
 """

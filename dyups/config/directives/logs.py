@@ -19,7 +19,10 @@ from dyups.interfaces import Getter
 
 DEFAULT_ACCESS_LOG = "logs/access.log"
 COMBINED = "combined"
-_COMBINED_TEXT = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
+_COMBINED_TEXT = (
+    '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
+    '"$http_referer" "$http_user_agent"'
+)
 
 
 def default_access_log(scope: Scope) -> AccessLog:

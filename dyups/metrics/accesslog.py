@@ -1,0 +1,154 @@
+"""``access_log``: a line for each request, to the logs of its location.
+
+Owns which lines go to which log.  ``logformat`` makes the lines, ``logfile`` writes them.  The wiring floor makes one
+:class:`AccessLogs` per process, gives :meth:`AccessLogs.write` to the data plane, which calls it once for each request
+whose location has a log, and starts, stops and reopens it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+
+from dyups.config.model import AccessLog, Http, Location, LocationSettings
+from dyups.errors import ConfigError
+from dyups.metrics.logfile import MOST_WAITING, PAUSE, BatchFile, NamedFiles, Tell, failed
+from dyups.metrics.logformat import compile_line
+
+#: What is done when a request is complete; the argument is the data plane's ``Exchange``.
+Record = Callable[[Any], None]
+
+
+class AccessLogs:
+    """All access logs of a configuration; their files exist from now on.
+
+    Raises ConfigError, in nginx's words, where one cannot be opened.  ``tell`` hears of what fails later.  Before
+    :meth:`start` and after :meth:`stop` each line is written at once.
+    """
+
+    __slots__ = ("_files", "_http", "_named", "_records", "_tell")
+
+    def __init__(self, http: Http, tell: Tell) -> None:
+        self._http = http
+        """Kept, for its tuples are known by their identity."""
+        self._tell = tell
+        self._files: dict[str, BatchFile] = {}
+        self._named = NamedFiles(tell)
+        self._records: dict[int, Record] = {}
+        chosen = {id(found.access_log): found.access_log for found in each_settings(http)}
+        in_use = {key: used(logs) for key, logs in chosen.items()}
+        buffers = _buffers(log for logs in in_use.values() for log in logs)
+        try:
+            for key, logs in in_use.items():
+                self._records[key] = _in_turn([self._record(log, buffers) for log in logs])
+        except OSError as error:
+            self.close()
+            raise ConfigError(failed("open", error.filename, error)) from None
+
+    def _record(self, log: AccessLog, buffers: dict[str, tuple[int, float | None]]) -> Record:
+        line = compile_line(log.format)
+        if log.path.constant is None:
+            path, add_named = log.path.render, self._named.add
+            return _conditional(log, lambda exchange: add_named(line(exchange), path(exchange)))
+        add = self._file(log.path.source, buffers).add
+        return _conditional(log, lambda exchange: add(line(exchange)))
+
+    def _file(self, path: str, buffers: dict[str, tuple[int, float | None]]) -> BatchFile:
+        """The file at ``path``, one for all logs that name it."""
+        found = self._files.get(path)
+        if found is None:
+            found = self._files[path] = BatchFile(path, self._tell, *buffers.get(path, (MOST_WAITING, PAUSE)))
+        return found
+
+    def write(self, exchange: Any) -> None:
+        """A request is complete: its line to each log of its location."""
+        self._records.get(id(exchange.route.settings.access_log), _nothing)(exchange)
+
+    # -- life --------------------------------------------------------------------------------------------------
+
+    def _all(self) -> Iterator[BatchFile | NamedFiles]:
+        yield from self._files.values()
+        yield self._named
+
+    def start(self, clock: IReactorTime) -> None:
+        """From now on lines are written in batches."""
+        for file in self._all():
+            file.start(clock)
+
+    def stop(self) -> None:
+        """Write what waits; lines that still come are written at once."""
+        for file in self._all():
+            file.stop()
+
+    def reopen(self) -> list[str]:
+        """Open all files anew; why some could not be, in nginx's words (their old files go on)."""
+        problems: list[str] = []
+        for file in self._all():
+            try:
+                file.reopen()
+            except OSError as error:
+                problems.append(failed("open", error.filename, error))
+        return problems
+
+    def close(self) -> None:
+        """Write what waits, and no more."""
+        for file in self._all():
+            file.close()
+
+
+def each_settings(http: Http) -> Iterator[LocationSettings]:
+    """The settings of all servers and locations."""
+    for listen in http.listens:
+        for server in listen.servers:
+            yield server.settings
+            yield from _inside(server.locations)
+
+
+def _inside(locations: Iterable[Location]) -> Iterator[LocationSettings]:
+    for location in locations:
+        yield location.settings
+        yield from _inside(location.locations)
+
+
+def used(logs: tuple[AccessLog | None, ...]) -> tuple[AccessLog, ...]:
+    """The logs that count: none where one of them is ``off``."""
+    found = tuple(log for log in logs if log is not None)
+    return found if len(found) == len(logs) else ()
+
+
+def _buffers(logs: Iterable[AccessLog]) -> dict[str, tuple[int, float | None]]:
+    """Bound and time of the files that have a ``buffer``, by path: it holds for all logs that name the file."""
+    return {log.path.source: (log.buffer, log.flush or None) for log in logs if log.buffer}
+
+
+def _nothing(exchange: Any) -> None:
+    """The record of a location without logs."""
+
+
+def _in_turn(records: list[Record]) -> Record:
+    """One record that does all; nearly always there is one."""
+    if not records:
+        return _nothing
+    if len(records) == 1:
+        return records[0]
+
+    def record(exchange: Any) -> None:
+        for each in records:
+            each(exchange)
+
+    return record
+
+
+def _conditional(log: AccessLog, record: Record) -> Record:
+    """``if=``."""
+    if log.condition is None:
+        return record
+    wanted = log.condition.render
+
+    def conditional(exchange: Any) -> None:
+        if wanted(exchange) not in (b"", b"0"):
+            record(exchange)
+
+    return conditional
