@@ -22,7 +22,7 @@ from dyups.control.command import Command, Delete, Update
 from dyups.control.lock import ChangeLock
 from dyups.control.publish import NoPublisher, Publisher, encode_notice
 from dyups.errors import ChangeFailed, CommandRefused, ConfigError, UnknownUpstream
-from dyups.interfaces import Resolved
+from dyups.interfaces import Resolved, VariableTable
 from dyups.upstream.map import UpstreamMap
 from dyups.upstream.resolve import Lookup
 
@@ -156,7 +156,7 @@ class ChangePath:
 
     async def _update(self, command: Update, attempt: _Attempt) -> None:
         try:
-            spec = _checked(command)
+            spec = _checked(command, self._upstreams.variables)
             resolved = await self._lookup(spec)
         except ConfigError as error:
             raise CommandRefused(f"{REFUSED}{error}") from error
@@ -198,12 +198,12 @@ class ChangePath:
         await self._publisher.publish(self._upstreams.sequence, notice)
 
 
-def _checked(command: Update) -> UpstreamSpec:
+def _checked(command: Update, variables: VariableTable) -> UpstreamSpec:
     """What the command says.  Raises :class:`ConfigError`."""
     check_name(command.name)
     if "\0" in command.body:
         raise ConfigError("null character", line=command.body[: command.body.index("\0")].count("\n") + 1)
-    return parse_commands(command.name, command.body)
+    return parse_commands(command.name, command.body, variables)
 
 
 class _Attempt:

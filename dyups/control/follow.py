@@ -55,7 +55,7 @@ class Follower:
         try:
             command, resolved = decode_notice(record.payload)
             if isinstance(command, Update):
-                upstreams.replace(parse_commands(command.name, command.body), resolved)
+                upstreams.replace(parse_commands(command.name, command.body, upstreams.variables), resolved)
             else:
                 upstreams.delete(command.name)
         except (ValueError, ConfigError) as error:

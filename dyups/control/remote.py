@@ -67,7 +67,12 @@ class RemoteChanges:
 
     def _call(self, ask: Callable[[int], Deferred[Outcome]]) -> Deferred[None]:
         number = next(self._numbers)
-        result: Deferred[None] = Deferred(lambda _: self._door.forget(number))
+
+        def forget(waiting: Deferred[None]) -> None:
+            waiting.errback(CancelledError())
+            self._door.forget(number)
+
+        result: Deferred[None] = Deferred(forget)
 
         def report(outcome: Outcome | Failure) -> None:
             if result.called:
