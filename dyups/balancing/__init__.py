@@ -2,4 +2,15 @@
 
 A balancer belongs to one group and sees its candidates only through :class:`~dyups.balancing.base.Candidate`.
 ``upstream.group`` asks it for a peer; what became of the request is told to the candidate, not to the balancer.
+
+    base             what a balancer sees of a peer, and when a peer may be asked
+    round_robin      smooth weighted round robin
+    least_conn       the least busy
+    fallback         round robin for requests whose rule gives nobody
+    hashing          ``hash KEY``
+    ip_hash          by the client's address
+    ketama           ``hash KEY consistent``
+    consistent_hash  Tengine's
+    by_chance        ``random``
+    methods          from the command to the balancer
 """

@@ -83,3 +83,9 @@ def forgive(peers: Iterable[Candidate], now: float) -> bool:
             peer.fails = 0
             any_out = True
     return any_out
+
+
+def begin_trial(peer: Candidate, now: float) -> None:
+    """``peer`` was chosen: after ``fail_timeout`` one request may try it, the next waits for what becomes of that."""
+    if now - peer.checked > peer.fail_timeout:
+        peer.checked = now

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from typing import Any, Generic
 
-from dyups.balancing.base import C, Tally, has_room, is_open
+from dyups.balancing.base import C, Tally, begin_trial, has_room, is_open
 
 
 class RoundRobin(Generic[C]):
@@ -57,7 +57,7 @@ class RoundRobin(Generic[C]):
     def _only(self, tried: Container[Any], now: float) -> C | None:
         for peer in self._peers:
             if peer not in tried and has_room(peer):
-                _begin_trial(peer, now)
+                begin_trial(peer, now)
                 if not peer.fails:
                     self._seen = self._tally.failures
                 return peer
@@ -81,7 +81,7 @@ class RoundRobin(Generic[C]):
             return None
         current[best] -= total
         peer = self._peers[best]
-        _begin_trial(peer, now)
+        begin_trial(peer, now)
         if self._even and self._well():
             self._settle(current)
         return peer
@@ -124,9 +124,3 @@ class RoundRobin(Generic[C]):
             for index, peer in enumerate(self._peers):
                 current[index] += self._turn * weight - (len(order) * weight if id(peer) in gone else 0)
         return current
-
-
-def _begin_trial(peer: C, now: float) -> None:
-    """After ``fail_timeout`` one request may try a peer that is out; the next must wait for what becomes of it."""
-    if now - peer.checked > peer.fail_timeout:
-        peer.checked = now

@@ -47,11 +47,11 @@ def build_http(directive: Directive, scope: Scope, outer: Values) -> Http:
             for spec in listens:
                 table.add(spec, server)
     blocks = [item for item in structure if item.name == "upstream"]
-    upstreams = build_upstreams(blocks, dyups.dyups_upstream_conf)
-    return Http(table.listens(), upstreams, dyups, **values.of(Http))
+    upstreams = build_upstreams(blocks, dyups.dyups_upstream_conf, scope)
+    return Http(table.listens(), upstreams, dyups, user_variables=scope.user, **values.of(Http))
 
 
-def build_upstreams(blocks: Iterable[Directive], dump: str) -> tuple[UpstreamSpec, ...]:
+def build_upstreams(blocks: Iterable[Directive], dump: str, scope: Scope) -> tuple[UpstreamSpec, ...]:
     """The upstreams in order.  One of the dump may have the name of a configured one: ``persist`` settles that.
 
     Raises ConfigError where a name repeats otherwise; names are compared without case.
@@ -60,7 +60,7 @@ def build_upstreams(blocks: Iterable[Directive], dump: str) -> tuple[UpstreamSpe
     seen: set[tuple[bytes, bool]] = set()
     dump_files: dict[str, bool] = {}
     for block in blocks:
-        spec = upstream_of(block)
+        spec = upstream_of(block, scope)
         dumped = dump_files.setdefault(block.file, _same_file(block.file, dump))
         if (fold(spec.name), dumped) in seen:
             raise block.error(f'duplicate upstream "{spec.name}"')

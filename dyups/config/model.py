@@ -333,6 +333,8 @@ class Http:
     dyups: DyupsSettings = DyupsSettings()
     log_format: tuple[LogFormat, ...] = ()
     """As written, in order; each ``access_log`` has its own at hand."""
+    user_variables: frozenset[str] = frozenset()
+    """The names that ``set`` and named groups define anywhere: texts of run time may read them too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,16 +16,18 @@ from typing import Any
 
 from dyups.config.directives import check, read
 from dyups.config.directives.entry import Context
+from dyups.config.directives.upstream import MOST_POINTS, POINTS_PER_WEIGHT, WITHOUT_BACKUP
 from dyups.config.lexer import quote, statements
 from dyups.config.model import Place, ServerSpec, UpstreamSpec
 from dyups.config.parser import Directive, each_directive
 from dyups.config.scope import Scope
 from dyups.config.values import format_time, parse_number, parse_seconds, parse_server_address
+from dyups.config.variables import NO_VARIABLES
 from dyups.errors import ConfigError
+from dyups.interfaces import VariableTable
 
 MAX_NAME = 255
 _BAD_NAME = re.compile(r"[\x00-\x20\x7f-\xa0\ud800-\udfff/;{}\"'\\$\s]")
-_NO_SCOPE = Scope()
 
 
 def check_name(name: str) -> None:
@@ -37,11 +39,11 @@ def check_name(name: str) -> None:
 # -- from text ---------------------------------------------------------------------------------------------------
 
 
-def parse_commands(name: str, body: str) -> UpstreamSpec:
+def parse_commands(name: str, body: str, variables: VariableTable = NO_VARIABLES) -> UpstreamSpec:
     """The upstream ``name`` with the commands of ``body``, the body of a POST.
 
-    Raises ConfigError, with a line and an empty file, for a bad name and for everything but commands that may
-    stand in an ``upstream`` block.
+    ``variables`` are those that the key of a balancing method may have.  Raises ConfigError, with a line and an
+    empty file, for a bad name and for everything but commands that may stand in an ``upstream`` block.
     """
     check_name(name)
     commands: list[Directive] = []
@@ -53,18 +55,19 @@ def parse_commands(name: str, body: str) -> UpstreamSpec:
         check(directive, Context.UPSTREAM)
         commands.append(directive)
     lines = body.count("\n") + (not body.endswith("\n"))
-    return build_upstream(name, commands, Place("", lines))
+    return build_upstream(name, commands, Place("", lines), Scope(variables=variables))
 
 
-def parse_upstreams(text: str, file: str) -> list[UpstreamSpec]:
+def parse_upstreams(text: str, file: str, variables: VariableTable = NO_VARIABLES) -> list[UpstreamSpec]:
     """The upstreams of a dump, in order: a text of ``upstream`` blocks and comments.
 
     Raises ConfigError for anything else.
     """
-    return [upstream_of(directive) for directive in each_directive(text, file)]
+    scope = Scope(variables=variables)
+    return [upstream_of(directive, scope) for directive in each_directive(text, file)]
 
 
-def upstream_of(directive: Directive) -> UpstreamSpec:
+def upstream_of(directive: Directive, scope: Scope) -> UpstreamSpec:
     """The upstream that an ``upstream NAME { … }`` block says; raises ConfigError where it is wrong."""
     if directive.name != "upstream":
         raise directive.error(f'only "upstream" is allowed here, not "{directive.name}"')
@@ -73,17 +76,20 @@ def upstream_of(directive: Directive) -> UpstreamSpec:
         check_name(directive.args[0])
     except ConfigError as error:
         raise directive.error(error.message) from None
-    return build_upstream(directive.args[0], directive.block or (), Place(directive.file, directive.line))
+    place = Place(directive.file, directive.line)
+    return build_upstream(directive.args[0], directive.block or (), place, scope)
 
 
-def build_upstream(name: str, commands: Iterable[Directive], place: Place) -> UpstreamSpec:
+def build_upstream(name: str, commands: Iterable[Directive], place: Place, scope: Scope) -> UpstreamSpec:
     """The upstream of the commands; raises ConfigError for bad ones, and at ``place`` where no server is among
     them."""
-    draft = _Draft()
+    draft = _Draft(scope)
     for directive in commands:
         draft.add(directive)
     if not draft.servers:
         raise ConfigError("no servers are inside upstream", place.file, place.line)
+    if draft.method is not None:
+        draft.check_method(draft.method)
     return UpstreamSpec(
         name,
         tuple(draft.servers),
@@ -97,26 +103,49 @@ def build_upstream(name: str, commands: Iterable[Directive], place: Place) -> Up
 class _Draft:
     """An upstream while its commands are read."""
 
+    scope: Scope
     servers: list[ServerSpec] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     fields: dict[str, Any] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
+    method: Directive | None = None
+    """The balancing command."""
+    backup: Directive | None = None
+    """The first server with ``backup``."""
 
     def add(self, directive: Directive) -> None:
         if directive.name == "server":
-            self.servers.append(_server_of(directive))
+            server = _server_of(directive)
+            self.servers.append(server)
+            if server.backup and self.backup is None:
+                self.backup = directive
             return
         entry = check(directive, Context.UPSTREAM)
         if directive.name in self.seen:
             raise directive.error(f'"{directive.name}" directive is duplicate')
         self.seen.add(directive.name)
-        value = read(entry, directive, _NO_SCOPE)
+        value = read(entry, directive, self.scope)
         if entry.generic:
-            # A balancing method is an entry of the table that sets ``balancing``; there can be one.
-            if entry.attribute == "balancing" and "balancing" in self.fields:
-                raise directive.error("load balancing method redefined")
             self.fields[entry.attribute] = value
-        self.commands.append(_canonical(directive))
+        if entry.attribute == "balancing":
+            if self.method is not None:
+                raise directive.error("load balancing method redefined")
+            self.method = directive
+            # First, wherever it was: after keepalive it would undo that in nginx, which is to read the dump too.
+            self.commands.insert(0, _canonical(directive))
+        else:
+            self.commands.append(_canonical(directive))
+
+    def check_method(self, method: Directive) -> None:
+        """What a method asks of the servers, before or behind it; raises ConfigError."""
+        if self.backup is not None and method.name in WITHOUT_BACKUP:
+            raise self.backup.error('balancing method does not support parameter "backup"')
+        points = POINTS_PER_WEIGHT * sum(server.weight for server in self.servers)
+        if "consistent" in method.args[1:] and points > MOST_POINTS:
+            raise method.error(
+                f"the weights of all servers together make {points} points of a hash ring, "
+                f"more than {MOST_POINTS}"
+            )
 
 
 def _server_of(directive: Directive) -> ServerSpec:
@@ -210,7 +239,7 @@ def print_upstream(spec: UpstreamSpec) -> str:
 
 
 def _lines(spec: UpstreamSpec) -> list[str]:
-    """Other commands stand before the servers, as nginx asks of balancing methods."""
+    """Other commands stand before the servers, as nginx asks of balancing methods, which come first of all."""
     return [*spec.commands, *(print_server(server) + ";" for server in spec.servers)]
 
 

@@ -32,6 +32,22 @@ class NoVariables:
         return None
 
 
+#: It has no state: one is enough.
+NO_VARIABLES = NoVariables()
+
+
+class WithUser:
+    """``table``, and the names that ``set`` and named groups define: what texts of run time may read."""
+
+    def __init__(self, table: VariableTable, user: Container[str]) -> None:
+        self._table = table
+        self._user = user
+
+    def lookup(self, name: str) -> Getter | None:
+        """See :class:`~dyups.interfaces.VariableTable`."""
+        return user_getter(name) if name in self._user else self._table.lookup(name)
+
+
 def compile_template(text: str, table: VariableTable, user: Container[str]) -> Template:
     """The template of ``text``, whose variables are those of ``table``, the names in ``user``, and captures.
 

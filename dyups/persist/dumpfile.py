@@ -27,7 +27,9 @@ from hashlib import sha256
 
 from dyups.config.model import UpstreamSpec, fold
 from dyups.config.upstreams import parse_upstreams, print_upstream
+from dyups.config.variables import NO_VARIABLES
 from dyups.errors import ConfigError
+from dyups.interfaces import VariableTable
 from dyups.persist.files import Files, Stamp, install
 
 MODE = 0o644
@@ -91,7 +93,7 @@ def write_dump(files: Files, path: str, data: bytes) -> None:
     install(files, path, data, MODE if stamp is None else stamp.mode)
 
 
-def read_dump(files: Files, path: str) -> Dump | None:
+def read_dump(files: Files, path: str, variables: VariableTable = NO_VARIABLES) -> Dump | None:
     """The dump at ``path``, or None where there is no such file.
 
     Raises :class:`ConfigError` with file and line for a file that nginx would not include, and for one that cannot
@@ -103,15 +105,15 @@ def read_dump(files: Files, path: str) -> Dump | None:
         return None
     except OSError as error:
         raise ConfigError(f'open() "{path}" failed ({error.errno}: {error.strerror})') from error
-    return parse_dump(data, path, stamp)
+    return parse_dump(data, path, stamp, variables)
 
 
-def parse_dump(data: bytes, path: str, stamp: Stamp) -> Dump:
+def parse_dump(data: bytes, path: str, stamp: Stamp, variables: VariableTable = NO_VARIABLES) -> Dump:
     """The dump that ``data`` is.  Raises :class:`ConfigError` with file and line."""
     text = _decoded(data, path)
     remarks, deleted = _remarks(text)
     placed: list[tuple[int, UpstreamSpec | str]] = [*remarks]
-    placed.extend((spec.place.line, spec) for spec in _unrepeated(parse_upstreams(text, path)))
+    placed.extend((spec.place.line, spec) for spec in _unrepeated(parse_upstreams(text, path, variables)))
     placed.sort(key=lambda item: item[0])
     sequence, origin = _head(data)
     return Dump(sequence, origin, tuple(entry for _, entry in placed), deleted, stamp)

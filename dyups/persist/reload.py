@@ -13,7 +13,9 @@ from typing import Protocol
 
 from dyups.config.model import Http, UpstreamSpec, fold
 from dyups.config.upstreams import parse_commands
+from dyups.config.variables import NO_VARIABLES
 from dyups.errors import ConfigError, JournalDamaged
+from dyups.interfaces import VariableTable
 from dyups.persist import journal
 from dyups.persist.dumpfile import Dump, Origin, read_dump
 from dyups.persist.files import Files
@@ -52,13 +54,15 @@ class Restored:
     """What was lost: parts of the journal that do not read."""
 
 
-def restore(http: Http, decode: Decode, files: Files | None = None) -> Restored:
+def restore(
+    http: Http, decode: Decode, files: Files | None = None, variables: VariableTable = NO_VARIABLES
+) -> Restored:
     """Put together what is to be served.
 
-    Raises :class:`ConfigError` with file and line for a dump that nginx would not include.  A journal that does not
-    check is told in ``damages``: what was readable counts.
+    ``variables`` are those that the map is to have.  Raises :class:`ConfigError` with file and line for a dump that
+    nginx would not include.  A journal that does not check is told in ``damages``: what was readable counts.
     """
-    return _Restoring(http, decode, files or Files()).restored()
+    return _Restoring(http, decode, files or Files(), variables).restored()
 
 
 @dataclass(slots=True)
@@ -68,6 +72,7 @@ class _Restoring:
     http: Http
     decode: Decode
     files: Files
+    variables: VariableTable
     found: dict[bytes, UpstreamSpec] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     damages: list[str] = field(default_factory=list)
@@ -77,7 +82,7 @@ class _Restoring:
     def restored(self) -> Restored:
         path = self.http.dyups.dyups_upstream_conf
         configured = tuple(_outside(self.http.upstreams, path))
-        dump = read_dump(self.files, path) if path else None
+        dump = read_dump(self.files, path, self.variables) if path else None
         if dump is None:
             self._add(configured)
         else:
@@ -135,7 +140,7 @@ class _Restoring:
     def _redo(self, record: journal.Record, path: str) -> None:
         try:
             command = self.decode(record.payload)
-            spec = _updated(command)
+            spec = _updated(command, self.variables)
         except (ValueError, ConfigError) as error:
             self._damaged(f"a command does not read: {error}", path, record.start)
             return
@@ -149,10 +154,10 @@ class _Restoring:
         self.damages.append(f"{JournalDamaged(reason, path, offset)}; what was readable is kept")
 
 
-def _updated(command: Command) -> UpstreamSpec | None:
+def _updated(command: Command, variables: VariableTable) -> UpstreamSpec | None:
     """What an update says; None for a delete."""
     body: str | None = getattr(command, "body", None)
-    return None if body is None else parse_commands(command.name, body)
+    return None if body is None else parse_commands(command.name, body, variables)
 
 
 def _outside(upstreams: Iterable[UpstreamSpec], path: str) -> Iterable[UpstreamSpec]:

@@ -16,7 +16,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from dyups.config.model import UpstreamSpec, fold
+from dyups.config.variables import NO_VARIABLES
 from dyups.errors import ConfigError
+from dyups.interfaces import VariableTable
 from dyups.persist.dumpfile import Dump, read_dump
 from dyups.persist.files import Files, Runner, Stamp
 
@@ -29,7 +31,8 @@ _log = Logger()
 class DumpWatch:
     """Brings a replaced dump file into the map.
 
-    ``seen`` is the file as the start read it; ``period`` (``dyups_read_msg_timeout``) is in seconds.
+    ``seen`` is the file as the start read it; ``period`` (``dyups_read_msg_timeout``) is in seconds;
+    ``variables`` are the map's.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class DumpWatch:
         period: float,
         runner: Runner,
         files: Files | None = None,
+        variables: VariableTable = NO_VARIABLES,
     ) -> None:
         self._path = path
         self._seen = seen
@@ -48,6 +52,7 @@ class DumpWatch:
         self._adopt = adopt
         self._runner = runner
         self._files = files or Files()
+        self._variables = variables
         self._period = period
         self._loop = LoopingCall(self._look)
         self._loop.clock = clock
@@ -83,7 +88,7 @@ class DumpWatch:
         if stamp is None or stamp == self._stamp:
             return None
         self._stamp = stamp
-        dump = read_dump(self._files, self._path)
+        dump = read_dump(self._files, self._path, self._variables)
         if dump is not None:
             self._stamp = dump.stamp
         return dump

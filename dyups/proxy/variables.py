@@ -13,7 +13,9 @@ from collections.abc import Callable
 from time import monotonic
 
 from dyups._version import VERSION
-from dyups.interfaces import Getter
+from dyups.config.model import Http
+from dyups.config.variables import WithUser
+from dyups.interfaces import Getter, VariableTable
 from dyups.proxy.exchange import AttemptRecord, Exchange
 
 _HOSTNAME = socket.gethostname().lower().encode()
@@ -221,3 +223,8 @@ class ProxyVariables:
             if name.startswith(prefix) and len(name) > len(prefix):
                 return make(name[len(prefix) :])
         return None
+
+
+def variables_of_run_time(http: Http) -> VariableTable:
+    """What the commands of a POST may read: the built-in variables and those that the configuration defines."""
+    return WithUser(ProxyVariables(), http.user_variables)

@@ -7,12 +7,14 @@ and swaps it in ``upstream.map``.  Requests under way keep the group they began 
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
+from functools import partial
 from typing import Any
 
 from dyups.balancing.base import Balancer, forgive
-from dyups.balancing.round_robin import RoundRobin
+from dyups.balancing.methods import balancer_for, key_for
 from dyups.config.model import ServerSpec, UpstreamSpec, fold
-from dyups.interfaces import Address, Resolved, TcpAddress, UnixAddress
+from dyups.config.variables import NO_VARIABLES
+from dyups.interfaces import Address, Resolved, TcpAddress, UnixAddress, VariableTable
 from dyups.upstream.peer import Peer, Pool
 
 NOBODY: tuple[Peer, ...] = ()
@@ -42,12 +44,20 @@ class Group:
     """An upstream, replaced whole.
 
     ``spec`` is what was said; ``peers`` are the primaries and ``backups`` the servers marked ``backup``, in order of
-    definition, each name with all its addresses.
+    definition, each name with all its addresses.  ``variables`` are those that ``spec`` was checked with: others
+    may raise ConfigError.
     """
 
     __slots__ = ("_backup_balancer", "_balancer", "backups", "key", "peers", "pool", "spec")
 
-    def __init__(self, spec: UpstreamSpec, resolved: Resolved, before: Group | None = None) -> None:
+    def __init__(
+        self,
+        spec: UpstreamSpec,
+        resolved: Resolved,
+        before: Group | None = None,
+        variables: VariableTable = NO_VARIABLES,
+    ) -> None:
+        key = key_for(spec.balancing, variables)  # may fail, so before any peer moves
         self.spec = spec
         self.key = fold(spec.name)
         self.pool = Pool(spec.keepalive)
@@ -65,10 +75,11 @@ class Group:
                 (backups if server.backup else primaries).append(peer)
         self.peers = tuple(primaries)
         self.backups = tuple(backups) if backups else NOBODY
-        self._balancer: Balancer = RoundRobin(self.peers, self.pool, alone=not backups)
+        make = partial(balancer_for, spec.balancing, tally=self.pool, key=key)
+        self._balancer: Balancer = make(self.peers, alone=not backups)
         self._backup_balancer: Balancer | None = None
         if backups:
-            self._backup_balancer = RoundRobin(self.backups, self.pool, alone=False)
+            self._backup_balancer = make(self.backups, alone=False)
         for gone in known.values():
             for peer in gone:
                 peer.retire()

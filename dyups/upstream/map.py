@@ -11,7 +11,8 @@ from hashlib import blake2b
 
 from dyups.config.model import UpstreamSpec, fold
 from dyups.config.upstreams import print_upstream
-from dyups.interfaces import Resolved
+from dyups.config.variables import NO_VARIABLES
+from dyups.interfaces import Resolved, VariableTable
 from dyups.upstream.group import Group
 
 #: How many digests there are.
@@ -30,7 +31,9 @@ class UpstreamMap:
     ``get`` is the data plane's look-up: it takes the name as lower-case bytes and gives the group or None.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, variables: VariableTable = NO_VARIABLES) -> None:
+        self.variables = variables
+        """What the key of a balancing method may read: whoever checks a command for this map does it with these."""
         self._groups: dict[bytes, Group] = {}
         self.get = self._groups.get
         self.sequence = 0
@@ -48,7 +51,7 @@ class UpstreamMap:
         """Create the upstream or replace it whole; servers that stay the same keep their live state."""
         key = fold(spec.name)
         before = self._groups.get(key)
-        group = Group(spec, resolved, before)
+        group = Group(spec, resolved, before, self.variables)
         self._groups[key] = group
         if self._digest is not None:
             replaced = 0 if before is None else digest_of(before.spec)

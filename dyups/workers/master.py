@@ -126,6 +126,7 @@ class MasterProcess(Service):
             self._reactor,
             dyups.dyups_read_msg_timeout,
             self._in_thread,
+            variables=truth.upstreams.variables,
         )
 
     def _in_thread(self, call: Callable[[], T], /) -> Deferred[T]:

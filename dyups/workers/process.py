@@ -21,6 +21,7 @@ from dyups.config.model import Http, Location, ResourceContent, Settings, Upstre
 from dyups.control.change import ChangePath
 from dyups.control.command import decode
 from dyups.control.lock import ChangeLock
+from dyups.interfaces import VariableTable
 from dyups.persist.reload import Restored, restore
 from dyups.persist.store import open_store
 from dyups.persist.watch import DumpWatch
@@ -30,6 +31,7 @@ from dyups.proxy.listener import Listener, limits_of
 from dyups.proxy.literals import constant_groups
 from dyups.proxy.plane import DataPlane, complain
 from dyups.proxy.serving import Serving
+from dyups.proxy.variables import variables_of_run_time
 from dyups.proxy.webresource import ResourceServing
 from dyups.upstream.map import UpstreamMap
 from dyups.upstream.resolve import ThreadedLookup, resolve_now, resolve_what_can_be
@@ -47,8 +49,9 @@ class ServingProcess(Service):
     def __init__(self, settings: Settings, http: Http, reactor: Any, *, attempts_wanted: bool = True) -> None:
         self.settings = settings
         self._reactor = reactor
-        restored = restore(http, decode)
-        self.upstreams = filled_map(restored)
+        variables = variables_of_run_time(http)
+        restored = restore(http, decode, variables=variables)
+        self.upstreams = filled_map(restored, variables)
         literals, warnings = constant_groups(http, lenient=_may_change(http))
         for damage in restored.damages:
             complain("error", damage)  # at error_log's default level: something that was acknowledged is lost
@@ -100,6 +103,7 @@ class ServingProcess(Service):
             self._reactor,
             dyups.dyups_read_msg_timeout,
             self._in_thread,
+            variables=self.upstreams.variables,
         )
 
     # -- life --------------------------------------------------------------------------------------------------
@@ -131,13 +135,13 @@ class ServingProcess(Service):
         self.plane.deadlines.stop()
 
 
-def filled_map(restored: Restored) -> UpstreamMap:
-    """The map a start begins with.
+def filled_map(restored: Restored, variables: VariableTable) -> UpstreamMap:
+    """The map a start begins with; ``variables`` are those that keys of its upstreams were checked with.
 
     A name of the configuration that has no address is a :class:`ConfigError`, as in nginx; an upstream that was
     acknowledged at run time comes back whatever DNS says now.
     """
-    upstreams = UpstreamMap()
+    upstreams = UpstreamMap(variables)
     configured = set(map(id, restored.configured))
     for spec in restored.upstreams:
         if id(spec) in configured:

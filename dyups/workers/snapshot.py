@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from dyups.config.model import UpstreamSpec
 from dyups.config.parser import Tree
-from dyups.interfaces import Resolved, TcpAddress
+from dyups.config.variables import NO_VARIABLES
+from dyups.interfaces import Resolved, TcpAddress, VariableTable
 from dyups.shared.memory import content, file_with
 from dyups.upstream.group import Group
 from dyups.upstream.map import UpstreamMap
@@ -48,9 +49,9 @@ def resolved_of(group: Group) -> Resolved:
     return {name: tuple(addresses) for name, addresses in found.items()}
 
 
-def filled(snapshot: Snapshot) -> UpstreamMap:
-    """The map that the snapshot holds."""
-    upstreams = UpstreamMap()
+def filled(snapshot: Snapshot, variables: VariableTable = NO_VARIABLES) -> UpstreamMap:
+    """The map that the snapshot holds; ``variables`` are the master's."""
+    upstreams = UpstreamMap(variables)
     for spec, resolved in snapshot.upstreams:
         upstreams.replace(spec, resolved)
     upstreams.sequence = snapshot.sequence

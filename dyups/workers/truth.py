@@ -12,9 +12,11 @@ from functools import partial
 
 from dyups.config.model import UpstreamSpec, fold
 from dyups.control.command import decode
+from dyups.errors import ConfigError
 from dyups.persist.reload import Restored, restore
 from dyups.proxy.literals import constant_groups
 from dyups.proxy.plane import complain
+from dyups.proxy.variables import variables_of_run_time
 from dyups.upstream.map import UpstreamMap
 from dyups.upstream.resolve import NameQuery, query_system
 from dyups.workers.configuration import Configuration
@@ -52,14 +54,15 @@ class Truth:
 def establish(configuration: Configuration, query: NameQuery = query_system) -> Truth:
     """What the files say now.  Blocks; raises :class:`~dyups.errors.ConfigError`."""
     http = configuration.http
-    restored = restore(http, decode)
+    variables = variables_of_run_time(http)
+    restored = restore(http, decode, variables=variables)
     remembering = RememberingQuery(query)
     _, warnings = constant_groups(http, lenient=may_change(http), query=remembering)
     for damage in restored.damages:
         complain("error", damage)  # at error_log's default level: something that was acknowledged is lost
     for warning in (*restored.warnings, *warnings):
         complain("warn", warning)
-    truth = Truth(configuration, restored, filled_map(restored), remembering.found)
+    truth = Truth(configuration, restored, filled_map(restored, variables), remembering.found)
     truth.file_says(restored.configured if truth.dumps else restored.upstreams, ())
     return truth
 
@@ -92,5 +95,12 @@ def _overlay(old: Truth, new: Truth) -> bool:
         if key not in present:
             calls.append(partial(new.upstreams.delete, spec.name))
     for call in calls:
-        call()
+        try:
+            call()
+        except (
+            ConfigError
+        ) as error:  # its key reads a variable that the configuration does not define any more
+            complain(
+                "error", f"{error}; an upstream that was changed while running stays as the files have it"
+            )
     return bool(calls)

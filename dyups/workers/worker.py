@@ -23,6 +23,7 @@ from dyups.control.remote import RemoteChanges
 from dyups.errors import ZoneDamaged
 from dyups.metrics.errorlog import ErrorLogObserver
 from dyups.proxy.plane import complain
+from dyups.proxy.variables import variables_of_run_time
 from dyups.shared.zone import ZoneReader
 from dyups.workers.configuration import Configuration
 from dyups.workers.link import State, WorkerEnd
@@ -58,7 +59,7 @@ class Worker:
         self._logs = logs
         self._sockets = [*sockets]
         self._shutdown_timeout = configuration.settings.worker_shutdown_timeout
-        self._upstreams = filled(snapshot)
+        self._upstreams = filled(snapshot, variables_of_run_time(configuration.http))
         self._follower = Follower(self._upstreams, zone, os.getpid(), now)
         self.link = WorkerEnd(self)
         interface = dyups_interface(

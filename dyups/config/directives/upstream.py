@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from dyups.config.directives.entry import Call, Context, Entry, Kind, Merge, refused, setting, structure
 from dyups.config.directives.kinds import NUMBER, TIME, words
-from dyups.config.model import Http, UpstreamSpec
+from dyups.config.model import BalancingSpec, Http, UpstreamSpec
 from dyups.config.values import parse_number
 from dyups.errors import ConfigError
 
-#: Balancing commands of nginx and Tengine that are not served.  One that is becomes a ``setting`` whose kind reads to
-#: a ``BalancingSpec`` and whose attribute is ``balancing``.
-BALANCING = (
-    "hash",
-    "ip_hash",
-    "least_conn",
-    "least_time",
-    "random",
-    "consistent_hash",
-    "sticky",
-    "session_sticky",
-)
+#: Balancing commands of nginx and Tengine that are not served.
+BALANCING = ("least_time", "sticky", "session_sticky")
+#: Those that are served but know no backup servers.
+WITHOUT_BACKUP = ("consistent_hash", "hash", "ip_hash", "random")
+#: What a hash ring may hold, all weights together: one worker makes it in less than a second.
+MOST_POINTS = 1 << 20
+#: The points of a server, for each unit of its weight (``balancing.ketama``).
+POINTS_PER_WEIGHT = 160
 
 
 def _keepalive(call: Call) -> int:
@@ -29,6 +25,36 @@ def _keepalive(call: Call) -> int:
         return parse_number(call.args[0])
     except ConfigError:
         raise ConfigError(f'invalid value "{call.args[0]}" in "keepalive" directive') from None
+
+
+def _method(call: Call) -> BalancingSpec:
+    return BalancingSpec(call.name, call.args)
+
+
+def _by_address(call: Call) -> BalancingSpec:
+    call.scope.template("$remote_addr")  # what the method reads has to be there when a server is chosen
+    return _method(call)
+
+
+def _by_key(call: Call) -> BalancingSpec:
+    """The key is kept as text, since what is compiled cannot go to another process; here it is only checked."""
+    call.scope.template(call.args[0])
+    if call.args[1:] not in ((), ("consistent",)):
+        raise ConfigError(f'invalid parameter "{call.args[1]}"')
+    return _method(call)
+
+
+def _by_chance(call: Call) -> BalancingSpec:
+    for given, known in zip(call.args, ("two", "least_conn"), strict=False):
+        if given != known:
+            raise ConfigError(f'invalid parameter "{given}"')
+    return _method(call)
+
+
+def _balancing(name: str, kind: Kind, doc: str) -> Entry:
+    return Entry(
+        name, Context.UPSTREAM, kind, doc, owner=UpstreamSpec, attribute="balancing", reads_default=False
+    )
 
 
 _UPSTREAM = Context.UPSTREAM
@@ -99,6 +125,36 @@ ENTRIES: tuple[Entry, ...] = (
         owner=UpstreamSpec,
         attribute="commands",
         several=False,
+    ),
+    _balancing(
+        "least_conn",
+        Kind("", 0, 0, _method),
+        "Asks the server with the fewest requests under way for its weight, among equals in turn.  Each worker counts "
+        "its own requests.",
+    ),
+    _balancing(
+        "ip_hash",
+        Kind("", 0, 0, _by_address),
+        "Asks the same server for the same client, by three octets of an IPv4 address or the whole IPv6 address; the "
+        "mapping is nginx's.  Like ``hash``, ``random`` and ``consistent_hash`` it refuses ``backup`` servers, "
+        "wherever in the group they stand.",
+    ),
+    _balancing(
+        "hash",
+        Kind("key [consistent]", 1, 2, _by_key),
+        "Asks the same server for the same key, a text with variables.  With ``consistent`` few keys move when servers "
+        "come or go (ketama).  Both mappings are nginx's and those of memcached clients.  The weights of a "
+        "consistent group may be 6553 together.",
+    ),
+    _balancing(
+        "random",
+        Kind("[two [least_conn]]", 0, 2, _by_chance),
+        "Asks any server, by weight; with ``two`` the one of two that has fewer requests under way.",
+    ),
+    _balancing(
+        "consistent_hash",
+        Kind("key", 1, 1, _by_key),
+        "Tengine's consistent hashing: as ``hash key consistent``, with the mapping of Tengine's module.",
     ),
     *(refused(name, "Balancing method.") for name in BALANCING),
 )
