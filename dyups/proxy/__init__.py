@@ -13,6 +13,7 @@
     answers      our own responses and error pages
     variables    what ``$name`` reads
     deadlines    time limits, swept
+    unsent       whether a slow client takes anything at all
     plane        what all connections of a process share
     webresource  a Twisted web resource behind a location
     resource     the reverse: this proxy as a Twisted web resource

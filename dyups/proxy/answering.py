@@ -21,6 +21,7 @@ from dyups.proxy.plan import ForwardPlan
 from dyups.proxy.plane import DataPlane, complain
 from dyups.proxy.route import ListenRoutes
 from dyups.proxy.serving import DISCARD
+from dyups.proxy.unsent import unsent_bytes
 from dyups.upstream.group import Group
 
 HEAD, BODY, BUSY, TUNNEL, LINGER, GONE = range(6)
@@ -129,8 +130,7 @@ class ClientAnswers:
 
     def answered(self) -> None:
         """The answer is complete; the next request comes as soon as this one's body has been read."""
-        self._answered = True
-        self._sink = DISCARD
+        self._over()
         if self.state == BUSY:
             self._next()
         elif self.state == BODY:
@@ -141,9 +141,15 @@ class ClientAnswers:
 
     def cut(self) -> None:
         """The answer cannot be completed."""
+        self._over()
+        self._close_now()
+
+    def _over(self) -> None:
+        """Whatever became of the request, it is known now: its line goes to the access logs."""
         self._answered = True
         self._sink = DISCARD
-        self._close_now()
+        if self.exchange.route.logged:
+            self.plane.log(self.exchange)
 
     def context(self, message: str, upstream: bytes = b"") -> str:
         """``message`` as the error log has it."""
@@ -221,7 +227,7 @@ class ClientAnswers:
             return
         self.state = LINGER
         self._ahead = b""
-        self._unsent = _unsent_bytes(self.transport)
+        self._unsent = unsent_bytes(self.transport)
         if self._unsent > 0:
             self._linger_until = NEVER
             self.deadline = self.plane.deadlines.now + self.exchange.route.send_timeout
@@ -252,7 +258,7 @@ class ClientAnswers:
         if self.state != GONE:
             self.state = LINGER
             self._linger_until = 0.0
-            self._unsent = _unsent_bytes(self.transport)
+            self._unsent = unsent_bytes(self.transport)
             self.deadline = self.plane.deadlines.now + self.exchange.route.send_timeout
             self.transport.unregisterProducer()  # type: ignore[attr-defined]
             self.transport.loseConnection()
@@ -280,7 +286,7 @@ class ClientAnswers:
     def pauseProducing(self) -> None:
         """The client takes no more for now (the transport holds enough)."""
         self.write_blocked = True
-        self._unsent = _unsent_bytes(self.transport)
+        self._unsent = unsent_bytes(self.transport)
         self.deadline = self.plane.deadlines.now + self.exchange.route.send_timeout
         self._sink.client_paused()
 
@@ -334,7 +340,7 @@ class ClientAnswers:
 
     def _too_slow(self) -> None:
         """``send_timeout`` runs between two writes: a client that took something meanwhile gets another term."""
-        unsent = _unsent_bytes(self.transport)
+        unsent = unsent_bytes(self.transport)
         if 0 <= unsent != self._unsent:
             self._unsent = unsent
             self.deadline = self.plane.deadlines.now + self.exchange.route.send_timeout
@@ -346,7 +352,7 @@ class ClientAnswers:
 
     def _still_leaving(self) -> None:
         """Everything is written: as long as it goes out we wait, then for the client to have read it, then not."""
-        unsent = _unsent_bytes(self.transport)
+        unsent = unsent_bytes(self.transport)
         if 0 < unsent < self._unsent:
             self._unsent = unsent
             self.deadline = self.plane.deadlines.now + self.exchange.route.send_timeout
@@ -387,14 +393,3 @@ class ClientAnswers:
 
 def ignore(data: bytes) -> None:
     """Stands for ``write`` once nothing more may be written: uvloop raises where Twisted's transports ignore."""
-
-
-def _unsent_bytes(transport: object) -> int:
-    """Bytes that the transport still holds; -1 where it cannot say."""
-    size = getattr(transport, "get_write_buffer_size", None)
-    if size is not None:
-        return int(size())
-    held = getattr(transport, "dataBuffer", None)
-    if held is None:
-        return -1
-    return len(held) - int(getattr(transport, "offset", 0)) + int(getattr(transport, "_tempDataLen", 0))

@@ -85,6 +85,7 @@ class ClientConnection(ClientAnswers):
                 self.exchange.status = 499
             self._answered = True
             sink.client_gone()
+            self._over()
 
     # -- what the client sends ---------------------------------------------------------------------------------
 

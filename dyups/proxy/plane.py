@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.interfaces import IConnector
 from twisted.logger import Logger, LogLevel
@@ -17,6 +17,9 @@ from dyups._version import VERSION
 from dyups.interfaces import Address
 from dyups.proxy.deadlines import Deadlines
 from dyups.upstream.map import UpstreamMap
+
+if TYPE_CHECKING:
+    from dyups.proxy.exchange import Exchange
 
 _log = Logger(namespace="dyups.proxy")
 
@@ -66,6 +69,7 @@ class DataPlane:
         "deadlines",
         "dial",
         "draining",
+        "log",
         "upstreams",
         "version",
     )
@@ -88,6 +92,8 @@ class DataPlane:
         self.attempts_wanted = attempts_wanted
         """Some text of the configuration reads ``$upstream_*`` variables."""
         self.version = VERSION
+        self.log: Callable[[Exchange], None] = _unlogged
+        """Writes a complete request to the access logs of its location."""
         self._wall = wall
         self._heads: dict[tuple[bytes, bool], bytes] = {}
         self._second = -1
@@ -115,6 +121,10 @@ class DataPlane:
     def server_name(self, tokens: bool) -> bytes:
         """What stands below the rule of an error page."""
         return b"dyups/" + self.version.encode() if tokens else b"dyups"
+
+
+def _unlogged(exchange: Exchange) -> None:
+    """Nobody keeps access logs."""
 
 
 def complain(level: str, text: str) -> None:

@@ -48,6 +48,7 @@ class Route:
         "lingering_time",
         "lingering_timeout",
         "location",
+        "logged",
         "send_timeout",
         "serving",
         "settings",
@@ -64,6 +65,7 @@ class Route:
         self.steps = steps
         self.serving = serving
         self.level: Level | None = None
+        self.logged = bool(settings.access_log) and None not in settings.access_log
         self.body_limit = settings.client_max_body_size or (1 << 62)
         self.body_timeout = deadlines.limit(settings.client_body_timeout)
         self.send_timeout = deadlines.limit(settings.send_timeout)
