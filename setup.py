@@ -28,6 +28,7 @@ HOT_MODULES = [
     "dyups/proxy/requesthead.py",
     "dyups/proxy/route.py",
     "dyups/proxy/contents.py",
+    "dyups/proxy/forwards.py",
     "dyups/proxy/peerlink.py",
     "dyups/proxy/relay.py",
     "dyups/proxy/attempt.py",

@@ -175,8 +175,8 @@ def _read(lines: list[bytes], acceptance: Acceptance) -> RequestHead:
         head.keep_alive = False
     try:
         head.uri, head.args = normalise(head.target)
-    except BadTarget as error:
-        raise RequestRefused(400, f"client sent invalid URI: {error}") from None
+    except BadTarget as bad:
+        raise RequestRefused(400, f"client sent invalid URI: {bad}") from None
     head.sent_on = b"".join([field.line + b"\r\n" for field in head.fields if not field.kind])
     return head
 

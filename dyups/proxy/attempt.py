@@ -21,7 +21,7 @@ from dyups.proxy.exchange import AttemptRecord
 from dyups.proxy.peerlink import HEAD, TUNNEL, LinkFactory, PeerLink
 from dyups.proxy.plan import NOT_IDEMPOTENT, Fault, ForwardPlan
 from dyups.proxy.plane import complain
-from dyups.proxy.relay import Relay
+from dyups.proxy.relay import HeadTaker, Relay
 from dyups.upstream.group import Group
 from dyups.upstream.peer import Peer
 
@@ -53,8 +53,8 @@ class Forwarding(Relay):
         "_uri",
     )
 
-    def __init__(self, client: ClientSide) -> None:
-        super().__init__(client)
+    def __init__(self, client: ClientSide, taker: HeadTaker | None = None) -> None:
+        super().__init__(client, taker)
         self._connector: IConnector | None = None
         self._factory: LinkFactory | None = None
         self._gathered: bytearray | None = None
@@ -157,14 +157,20 @@ class Forwarding(Relay):
 
     def _dial(self, peer: Peer) -> None:
         self._reused = False
-        self._factory = factory = LinkFactory(self.plane, peer, self)
+        factory = LinkFactory(self.plane, peer, self)
+        self._factory = factory
         connector = self.plane.dial(peer.address, factory, self._plan.connect_timeout)
-        if self._factory is factory:
+        if self._dials(factory):
             self._connector = connector
+
+    def _dials(self, factory: LinkFactory) -> bool:
+        """Is this dial still under way: one that failed at once has told us so already, and may have begun another."""
+        return self._factory is factory
 
     def connected(self, link: PeerLink) -> None:
         """The dialled connection stands."""
-        self._connector = self._factory = None
+        self._connector = None
+        self._factory = None
         self.link = link
         if self._record is not None:
             self._record.connect_time = monotonic() - self._record.began
@@ -248,7 +254,8 @@ class Forwarding(Relay):
 
     def dial_failed(self, reason: Failure) -> None:
         """There is no connection to the server."""
-        self._connector = self._factory = None
+        self._connector = None
+        self._factory = None
         if reason.check(TimeoutError, UserError):
             self.failed(Fault.CONNECT_TIMEOUT)
             return

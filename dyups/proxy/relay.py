@@ -3,14 +3,14 @@
 The lower half of ``attempt.Forwarding``: what happens from the server's first good byte on.  A small answer is one
 write; a body is written piece by piece, held back when the client takes no more.
 
-A client that is no connection of ours (``resource``) takes heads as values and frames bodies itself: it replaces
-``_write_head`` and ``frames``, and the rest stays as it is.
+A client that is no connection of ours (``resource``) takes heads as values and frames bodies itself: it comes with a
+:class:`HeadTaker`, and the rest stays as it is.
 """
 
 from __future__ import annotations
 
 from time import monotonic
-from typing import ClassVar
+from typing import Protocol
 
 from dyups.http1.chunked import LAST_CHUNK, BadChunk, ChunkedReader, chunk
 from dyups.http1.response import ResponseHead
@@ -27,6 +27,14 @@ from dyups.upstream.peer import Peer
 _NOT_AGAIN = 1 << 30
 
 
+class HeadTaker(Protocol):
+    """A client that takes the heads of answers as values, and tells its own side where a body ends."""
+
+    def begin_answer(self, head: ResponseHead, body: bytes) -> None:
+        """The head of the answer, with what there is of its body."""
+        ...
+
+
 class Relay:
     """The way back: from ``link`` to ``client``.  ``peer`` is None while no server works for the client."""
 
@@ -37,21 +45,20 @@ class Relay:
         "_group",
         "_plan",
         "_record",
+        "_taker",
         "client",
         "link",
         "peer",
         "plane",
     )
 
-    frames: ClassVar[bool] = True
-    """We tell the client where a body of unknown length ends."""
-
     _plan: ForwardPlan
     _group: Group
     _ended: bool
 
-    def __init__(self, client: ClientSide) -> None:
+    def __init__(self, client: ClientSide, taker: HeadTaker | None = None) -> None:
         self.client = client
+        self._taker = taker
         self.plane: DataPlane = client.plane
         self.peer: Peer | None = None
         self.link: PeerLink | None = None
@@ -103,6 +110,9 @@ class Relay:
     def _write_head(self, head: ResponseHead, framing: bytes, body: bytes) -> None:
         """Send the head, with the line that tells the body's length (if any) and what there is of the body."""
         client = self.client
+        if self._taker is not None:
+            self._taker.begin_answer(head, body)
+            return
         exchange = client.exchange
         start = self.plane.head_start(head.status_line, self._plan.server_tokens)
         message = b"".join((start, head.sent_on, framing, client.answer_tail(), body))
@@ -135,7 +145,7 @@ class Relay:
                 return
         body = rest
         framing = b""
-        self._chunks_out = self.frames and client.exchange.head.minor == 1
+        self._chunks_out = self._taker is None and client.exchange.head.minor == 1
         if self._chunks_out:
             framing = b"Transfer-Encoding: chunked\r\n"
             body = chunk(rest) if rest else b""
@@ -189,7 +199,8 @@ class Relay:
         """The answer is complete: give the link back and tell the client's side."""
         peer, link = self.peer, self.link
         assert peer is not None and link is not None
-        self.peer = self.link = None
+        self.peer = None
+        self.link = None
         peer.active -= 1
         if peer.fails:
             peer.note_success()
@@ -225,7 +236,8 @@ class Relay:
     def _drop(self) -> None:
         """Let go of the server: the attempt is over, the link is of no use."""
         peer, link = self.peer, self.link
-        self.peer = self.link = None
+        self.peer = None
+        self.link = None
         if self._record is not None:
             self._record.response_time = monotonic() - self._record.began
             self._record = None

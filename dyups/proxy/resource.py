@@ -5,7 +5,7 @@
 
 Map, balancing, pools, retries and failures are those of ``proxy_pass``, for it is the same
 :class:`~dyups.proxy.attempt.Forwarding`; only the client differs.  :class:`ResourceClient` is a request of the site in
-the part of a client's connection, and :class:`_Way` hands it heads as values instead of bytes, and bodies unframed.
+the part of a client's connection; it takes heads as values instead of bytes, and bodies unframed.
 
 What the site does stays the site's: it has read the request's body whole before the resource is asked, it frames the
 answer, and it adds its own ``Server`` and ``Date``.  No protocol but HTTP passes: there are no tunnels here.
@@ -94,21 +94,6 @@ class ReverseProxyResource(Resource):
         path, question, args = target.partition(b"?")
         segments = path.split(b"/")[1 + len(request.prepath) :]
         return b"/" + b"/".join(segments) + question + args
-
-
-class _Way(Forwarding):
-    """Forwarding for a client that is a request of a site."""
-
-    __slots__ = ("_resource_client",)
-
-    frames = False
-
-    def __init__(self, client: ResourceClient) -> None:
-        super().__init__(client)
-        self._resource_client = client
-
-    def _write_head(self, head: ResponseHead, framing: bytes, body: bytes) -> None:
-        self._resource_client.begin_answer(head, body)
 
 
 class ResourceClient:
@@ -201,7 +186,7 @@ class ResourceClient:
 
     def forward(self, plan: ForwardPlan, group: Group, uri: bytes, body: bytes, ended: bool) -> BodySink:
         """See :class:`~dyups.proxy.client.ClientSide`."""
-        way = self._sink = _Way(self)
+        way = self._sink = Forwarding(self, self)
         way.begin(plan, group, uri, body, ended)
         return way
 

@@ -300,3 +300,12 @@ def unrest(world: World) -> list[str]:
     ]
     found += [f"{link} is idle in no pool" for link in links if link.state == IDLE and link not in kept]
     return found
+
+
+def attributes(kind: type) -> set[str]:
+    """The declared attributes of a class, compiled by mypyc or not."""
+    return {
+        name
+        for base in kind.__mro__
+        for name in (*getattr(base, "__slots__", ()), *getattr(base, "__mypyc_attrs__", ()))
+    }

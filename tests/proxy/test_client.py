@@ -11,6 +11,7 @@ from dyups.proxy.attempt import Forwarding
 from dyups.proxy.client import BodySink, ClientSide
 from dyups.proxy.downstream import ClientConnection
 from dyups.proxy.serving import DISCARD
+from tests.proxy.conversation import attributes
 
 
 def methods(protocol: type) -> dict[str, list[str]]:
@@ -33,8 +34,7 @@ class SeamTests(SynchronousTestCase):
     def test_client_side(self) -> None:
         """A connection of ours is a client's side, every method with the same parameters."""
         self.assert_has(ClientConnection, ClientSide)
-        slots = {name for kind in ClientConnection.__mro__ for name in getattr(kind, "__slots__", ())}
-        self.assertLessEqual({"plane", "exchange", "write", "write_blocked"}, slots)
+        self.assertLessEqual({"plane", "exchange", "write", "write_blocked"}, attributes(ClientConnection))
 
     def test_body_sink(self) -> None:
         """A forwarding takes bodies, and so does what drops them."""

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.http1.request import RequestHead
 from dyups.proxy.exchange import AttemptRecord, Exchange
+from tests.proxy.conversation import attributes
 
 
 class ExchangeTests(SynchronousTestCase):
@@ -21,13 +22,13 @@ class ExchangeTests(SynchronousTestCase):
         used.user["a"] = b"1"
         used.attempts.append(AttemptRecord(b"x"))
         used.captures = re.match(b"a", b"a")
-        for name in set(Exchange.__slots__) - kept - {"user", "attempts", "captures"}:
+        for name in attributes(Exchange) - kept - {"user", "attempts", "captures"}:
             before = getattr(used, name)
             setattr(used, name, before + (b"x" if isinstance(before, bytes) else 1))
         head = RequestHead()
         used.renew(head)
         self.assertIs(used.head, head)
-        for name in set(Exchange.__slots__) - kept:
+        for name in attributes(Exchange) - kept:
             self.assertEqual(getattr(used, name), getattr(fresh, name), name)
 
     def test_attempt(self) -> None:
