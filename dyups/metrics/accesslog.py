@@ -7,6 +7,7 @@ whose location has a log, and starts, stops and reopens it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -14,7 +15,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from dyups.config.model import AccessLog, Http, Location, LocationSettings
 from dyups.errors import ConfigError
-from dyups.metrics.logfile import MOST_WAITING, PAUSE, BatchFile, NamedFiles, Tell, failed
+from dyups.metrics.errorlog import make_folder
+from dyups.metrics.logfile import MOST_WAITING, PAUSE, BatchFile, NamedFiles, Tell, failed, open_log
 from dyups.metrics.logformat import compile_line
 
 #: What is done when a request is complete; the argument is the data plane's ``Exchange``.
@@ -22,10 +24,9 @@ Record = Callable[[Any], None]
 
 
 class AccessLogs:
-    """All access logs of a configuration; their files exist from now on.
+    """All access logs of a configuration; ``tell`` hears, in nginx's words, of files that cannot be written.
 
-    Raises ConfigError, in nginx's words, where one cannot be opened.  ``tell`` hears of what fails later.  Before
-    :meth:`start` and after :meth:`stop` each line is written at once.
+    Before :meth:`start` and after :meth:`stop` each line is written at once.
     """
 
     __slots__ = ("_files", "_http", "_named", "_records", "_tell")
@@ -37,15 +38,10 @@ class AccessLogs:
         self._files: dict[str, BatchFile] = {}
         self._named = NamedFiles(tell)
         self._records: dict[int, Record] = {}
-        chosen = {id(found.access_log): found.access_log for found in each_settings(http)}
-        in_use = {key: used(logs) for key, logs in chosen.items()}
-        buffers = _buffers(log for logs in in_use.values() for log in logs)
-        try:
-            for key, logs in in_use.items():
-                self._records[key] = _in_turn([self._record(log, buffers) for log in logs])
-        except OSError as error:
-            self.close()
-            raise ConfigError(failed("open", error.filename, error)) from None
+        chosen = {id(found.access_log): used(found.access_log) for found in each_settings(http)}
+        buffers = _buffers(log for logs in chosen.values() for log in logs)
+        for key, logs in chosen.items():
+            self._records[key] = _in_turn([self._record(log, buffers) for log in logs])
 
     def _record(self, log: AccessLog, buffers: dict[str, tuple[int, float | None]]) -> Record:
         line = compile_line(log.format)
@@ -96,6 +92,20 @@ class AccessLogs:
         """Write what waits, and no more."""
         for file in self._all():
             file.close()
+
+
+def check_access_logs(http: Http) -> None:
+    """Make the files of ``http``, each in a folder that may be missing; what a start does before it is one.
+
+    Raises ConfigError, in nginx's words, for a file that cannot be opened.
+    """
+    logs = (log for settings in each_settings(http) for log in used(settings.access_log))
+    for path in dict.fromkeys(log.path.source for log in logs if log.path.constant is not None):
+        make_folder(path)
+        try:
+            os.close(open_log(path))
+        except OSError as error:
+            raise ConfigError(failed("open", path, error)) from None
 
 
 def each_settings(http: Http) -> Iterator[LocationSettings]:

@@ -14,8 +14,6 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from dyups.metrics.errorlog import make_folder
-
 #: Seconds that a line waits for others where nothing is configured.
 PAUSE = 0.02
 #: Bytes that wait at most where nothing is configured.
@@ -39,7 +37,10 @@ def incomplete(path: str | bytes, written: int, size: int) -> str:
 
 
 def open_log(path: str | bytes) -> int:
-    """A descriptor that appends to the file, which exists from now on.  Raises OSError."""
+    """A descriptor that appends to the file, which exists from now on.
+
+    Raises OSError, and ValueError for a name with a NUL.
+    """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
     return os.open(path, flags, 0o644)
 
@@ -83,7 +84,7 @@ class Waiting:
 
 
 class BatchFile:
-    """The file at ``path``, open all the time.  Raises OSError where it cannot be opened."""
+    """The file at ``path``, open all the time; where it cannot be opened that is told, and lines are lost."""
 
     __slots__ = (
         "_bound",
@@ -108,8 +109,11 @@ class BatchFile:
         self._troubled = False
         """The last write failed, and that has been told."""
         self._waiting = Waiting(pause, self.flush)
-        make_folder(path)
-        self._descriptor = open_log(path)
+        self._descriptor = -1
+        try:
+            self._descriptor = open_log(path)
+        except OSError as error:
+            tell(failed("open", path, error))
 
     def add(self, line: bytes) -> None:
         """Append ``line``, soon."""
@@ -161,7 +165,6 @@ class BatchFile:
     def reopen(self) -> None:
         """Open the file anew by its name: it was moved away (USR1).  Raises OSError; then the old one is kept."""
         self.flush()
-        make_folder(self._path)
         old, self._descriptor = self._descriptor, open_log(self._path)
         self._torn = self._troubled = False
         if old >= 0:

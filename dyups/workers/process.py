@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from twisted.application.service import Service
@@ -22,6 +23,7 @@ from dyups.control.change import ChangePath
 from dyups.control.command import decode
 from dyups.control.lock import ChangeLock
 from dyups.interfaces import VariableTable
+from dyups.metrics.accesslog import AccessLogs, check_access_logs
 from dyups.persist.reload import Restored, restore
 from dyups.persist.store import open_store
 from dyups.persist.watch import DumpWatch
@@ -49,6 +51,8 @@ class ServingProcess(Service):
     def __init__(self, settings: Settings, http: Http, reactor: Any, *, attempts_wanted: bool = True) -> None:
         self.settings = settings
         self._reactor = reactor
+        check_access_logs(http)
+        self.access_logs = AccessLogs(http, partial(complain, "alert"))
         variables = variables_of_run_time(http)
         restored = restore(http, decode, variables=variables)
         self.upstreams = filled_map(restored, variables)
@@ -61,6 +65,7 @@ class ServingProcess(Service):
         self.plane = DataPlane(
             self.upstreams, deadlines, dial_through(reactor), attempts_wanted=attempts_wanted
         )
+        self.plane.log = self.access_logs.write
         self.store = open_store(http.dyups, restored, self._snapshot, reactor, self._in_thread)
         lookup = ThreadedLookup(self._call_in_thread)
         self.changes = ChangePath(self.upstreams, ChangeLock(http.dyups.dyups_trylock), self.store, lookup)
@@ -112,6 +117,7 @@ class ServingProcess(Service):
         """Begin to accept; the sockets listen already."""
         super().startService()  # type: ignore[no-untyped-call]
         self.plane.deadlines.start()
+        self.access_logs.start(self._reactor)
         for sock, listener in zip(self._sockets, self._listeners, strict=True):
             family = socket.AddressFamily(sock.family)
             port = self._reactor.adoptStreamPort(sock.fileno(), family, listener)
@@ -132,6 +138,7 @@ class ServingProcess(Service):
         if self._watch is not None:
             yield self._watch.stop()
         yield self.store.close()
+        self.access_logs.stop()
         self.plane.deadlines.stop()
 
 

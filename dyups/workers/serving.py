@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
@@ -14,12 +15,13 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.web.resource import IResource
 
 from dyups.config.model import Http, Location, ResourceContent
+from dyups.metrics.accesslog import AccessLogs
 from dyups.proxy.contents import serving_maker
 from dyups.proxy.deadlines import Deadlines, period_for
 from dyups.proxy.downstream import ClientConnection
 from dyups.proxy.listener import Listener, limits_of
 from dyups.proxy.literals import constant_groups
-from dyups.proxy.plane import DataPlane
+from dyups.proxy.plane import DataPlane, complain
 from dyups.proxy.serving import Serving
 from dyups.proxy.webresource import ResourceServing
 from dyups.upstream.map import UpstreamMap
@@ -47,6 +49,8 @@ class ServingSide:
         self._interface = interface
         deadlines = Deadlines(reactor, period_for(limits_of(http)), self._tick)
         self.plane = DataPlane(upstreams, deadlines, dial_through(reactor), attempts_wanted=attempts_wanted)
+        self.access_logs = AccessLogs(http, partial(complain, "alert"))
+        self.plane.log = self.access_logs.write
         literals, _ = constant_groups(http, lenient=True, query=query)
         make = serving_maker(
             self.plane,
@@ -69,8 +73,11 @@ class ServingSide:
         return self.plane.counters.active
 
     def start(self) -> None:
-        """Begin to enforce time limits."""
+        """Begin to enforce time limits, and to write access logs."""
         self.plane.deadlines.start()
+        self.access_logs.start(self._reactor)
+        # However the process ends: what connections tell as they are closed after that is written at once.
+        self._reactor.addSystemEventTrigger("before", "shutdown", self.access_logs.stop)
 
     def accept(self, sockets: Sequence[socket.socket]) -> None:
         """Accept on listening sockets, which stand in the order of the configuration; they stay the caller's."""
@@ -94,7 +101,8 @@ class ServingSide:
                 timed.end_idle(deadlines.now + within)
 
     def stop(self) -> None:
-        """Enforce no more time limits."""
+        """Enforce no more time limits, and write what waits for the access logs."""
+        self.access_logs.stop()
         self.plane.deadlines.stop()
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from dyups.config.model import UpstreamSpec, fold
 from dyups.control.command import decode
 from dyups.errors import ConfigError
+from dyups.metrics.accesslog import check_access_logs
 from dyups.persist.reload import Restored, restore
 from dyups.proxy.literals import constant_groups
 from dyups.proxy.plane import complain
@@ -54,6 +55,7 @@ class Truth:
 def establish(configuration: Configuration, query: NameQuery = query_system) -> Truth:
     """What the files say now.  Blocks; raises :class:`~dyups.errors.ConfigError`."""
     http = configuration.http
+    check_access_logs(http)
     variables = variables_of_run_time(http)
     restored = restore(http, decode, variables=variables)
     remembering = RememberingQuery(query)

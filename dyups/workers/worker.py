@@ -134,6 +134,8 @@ class Worker:
     def reopen(self) -> None:
         """Open the logs anew."""
         self._logs.reopen()
+        for problem in self._serving.access_logs.reopen():
+            complain("emerg", problem)
 
     def unlinked(self) -> None:
         """The master is gone: its ports must be free for another one, now."""
