@@ -259,7 +259,7 @@ class Forwarding(Relay):
         if reason.check(TimeoutError, UserError):
             self.failed(Fault.CONNECT_TIMEOUT)
             return
-        number = getattr(reason.value, "osError", None)
+        number = getattr(reason.value, "osError", None) or getattr(reason.value, "errno", None)
         if isinstance(number, int):
             words = f"{number}: {os.strerror(number)}"
         else:
