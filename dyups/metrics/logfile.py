@@ -15,7 +15,7 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 #: Seconds that a line waits for others where nothing is configured.
-PAUSE = 0.02
+PAUSE = 0.01
 #: Bytes that wait at most where nothing is configured.
 MOST_WAITING = 65536
 #: Files whose lines wait at the same time, of one path with variables.

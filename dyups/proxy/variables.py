@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import socket
 import time
+from base64 import b64decode
 from collections.abc import Callable
+from functools import lru_cache
 from time import monotonic
 
 from dyups._version import VERSION
@@ -46,13 +48,28 @@ def _msec(x: Exchange) -> bytes:
     return b"%.3f" % time.time()
 
 
-def _time_local(x: Exchange) -> bytes:
-    return time.strftime("%d/%b/%Y:%H:%M:%S %z").encode()
+@lru_cache(maxsize=2)
+def _local(second: int) -> bytes:
+    """The time of a log line; many lines have the same second."""
+    return time.strftime("%d/%b/%Y:%H:%M:%S %z", time.localtime(second)).encode()
 
 
-def _time_iso8601(x: Exchange) -> bytes:
-    zone = time.strftime("%z")
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S')}{zone[:3]}:{zone[3:]}".encode()
+@lru_cache(maxsize=2)
+def _iso8601(second: int) -> bytes:
+    text = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(second))
+    return f"{text[:-2]}:{text[-2:]}".encode()
+
+
+def _remote_user(x: Exchange) -> bytes:
+    """The user name of ``Authorization: Basic`` (RFC 7617 section 2), checked or not."""
+    scheme, _, coded = x.head.value(b"authorization").partition(b" ")
+    if scheme.lower() != b"basic":
+        return b""
+    try:
+        user, colon, _ = b64decode(coded.strip(), validate=True).partition(b":")
+    except ValueError:
+        return b""
+    return user if colon else b""
 
 
 def _request_time(x: Exchange) -> bytes:
@@ -140,6 +157,7 @@ _PLAIN: dict[str, Getter] = {
     "query_string": _args,
     "remote_addr": lambda x: x.client.client_address()[0],
     "remote_port": _remote_port,
+    "remote_user": _remote_user,
     "request": lambda x: x.head.line,
     "request_id": _request_id,
     "request_length": lambda x: _number(x.head.length + x.received),
@@ -152,8 +170,8 @@ _PLAIN: dict[str, Getter] = {
     "server_port": lambda x: _number(x.client.local_address()[1]),
     "server_protocol": lambda x: b"HTTP/1.1" if x.head.minor else b"HTTP/1.0",
     "status": _status,
-    "time_iso8601": _time_iso8601,
-    "time_local": _time_local,
+    "time_iso8601": lambda x: _iso8601(int(time.time())),
+    "time_local": lambda x: _local(int(time.time())),
     "uri": _uri,
 }
 

@@ -18,7 +18,7 @@ from tests.proxy.conversation import World, get, head
 REQUEST = (
     b"POST /p%61th//x?b=1&A=%20z&c&c=2&d HTTP/1.1\r\nHost: Name.Example:8080\r\nContent-Length: 4\r\n"
     b"Content-Type: text/odd\r\nCookie: a=1; B=2;c = 3;novalue\r\nCookie: d=4\r\nX-Two: one\r\nX-Two: two\r\n"
-    b"X-Forwarded-For: 1.1.1.1\r\n\r\nbody"
+    b"X-Forwarded-For: 1.1.1.1\r\nAuthorization: Basic bWU6cHc=\r\n\r\nbody"
 )
 LINE = r"POST /p%61th//x\?b=1&A=%20z&c&c=2&d HTTP/1\.1"
 
@@ -51,6 +51,7 @@ ROWS = [
     ("$server_protocol", r"HTTP/1\.1"),
     ("$remote_addr", r"192\.0\.2\.7"),
     ("$remote_port", "54321"),
+    ("$remote_user", "me"),
     ("$content_length", "4"),
     ("$content_type", "text/odd"),
     ("$cookie_a", "1"),
@@ -123,6 +124,21 @@ class RequestTests(SynchronousTestCase):
         first = head(world.ask(get()))[2].split()
         self.assertEqual(first[0], first[1])
         self.assertNotEqual(head(world.ask(get()))[2].split()[0], first[0])
+
+    def test_no_user(self) -> None:
+        """``$remote_user`` is empty for another scheme, for what does not decode, and without a colon."""
+        world = World('server { listen 8080; return 200 "[$remote_user]"; }')
+        for value, user in {
+            b"Bearer bWU6cHc=": b"",
+            b"Basic bWU": b"",
+            b"Basic bW#=": b"",
+            b"Basic bWU=": b"",
+            b"Basic": b"",
+            b"basic  bWU6": b"me",
+            b"BASIC OnB3": b"",
+        }.items():
+            request = b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: %b\r\n\r\n" % value
+            self.assertEqual(head(world.ask(request))[2], b"[%b]" % user, value)
 
     def test_unix_client(self) -> None:
         """A client on a unix socket has neither address nor port."""
