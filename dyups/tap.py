@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import replace
 from typing import Any, NoReturn
 
 from twisted.application.service import IService, MultiService
@@ -18,12 +17,12 @@ from twisted.python import usage
 from twisted.python.components import Componentized
 
 from dyups._version import VERSION
-from dyups.config.build import DEFAULT_ERROR_LOG, load
+from dyups.config.build import DEFAULT_ERROR_LOG
 from dyups.config.model import ErrorLog, Http, Settings
 from dyups.errors import ConfigError
 from dyups.metrics.errorlog import ErrorLogObserver
 from dyups.net.choose import install_preferred
-from dyups.proxy.variables import ProxyVariables
+from dyups.workers.configuration import Configuration, Source, read_configuration
 from dyups.workers.pidfile import PidFile
 
 DEFAULT_CONFIG = "conf/nginx.conf"
@@ -53,8 +52,8 @@ class Options(usage.Options):
     ]
     optFlags = [["test", "t", "Check the configuration and exit."]]
 
-    settings: Settings
-    variables: ProxyVariables
+    source: Source
+    configuration: Configuration
     own_pid_file = False
     """The process's number is ours to write: nobody gave twistd a ``--pidfile``."""
     own_log = True
@@ -68,9 +67,9 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """Read the configuration; a wrong one ends the command with status 1 and nginx's words."""
         path: str = self["config"]
-        self.variables = ProxyVariables()
+        self.source = Source(path, self["prefix"], self["globals"], self["error-log"])
         try:
-            self.settings = self._load(path)
+            self.configuration = read_configuration(self.source)
         except ConfigError as error:
             fail(str(error), None if self["test"] else self._early_log())
         if self["test"]:
@@ -81,13 +80,10 @@ class Options(usage.Options):
             self._tell_twistd(self.parent)
             install_preferred()
 
-    def _load(self, path: str) -> Settings:
-        settings = load(path, prefix=self["prefix"], variables=self.variables, globals_=self["globals"])
-        default = os.path.join(settings.prefix, DEFAULT_ERROR_LOG)
-        if self["error-log"] and settings.error_log == (ErrorLog(default),):
-            path = os.path.join(settings.prefix, self["error-log"])
-            settings = replace(settings, error_log=(ErrorLog(path),))
-        return settings
+    @property
+    def settings(self) -> Settings:
+        """What the configuration says."""
+        return self.configuration.settings
 
     def _early_log(self) -> ErrorLogObserver | None:
         """The log of a start that knows no ``error_log`` yet: the default one, if its folder is there."""
@@ -134,7 +130,7 @@ def makeService(options: Options) -> IService:
         fail(open_failed(error))
     root = ErrorLogged(observer) if options.own_log else MultiService()
     if settings.http is not None:
-        serving_process(options, settings.http, observer).setServiceParent(root)
+        serving(options, settings.http, observer).setServiceParent(root)
     if options.own_pid_file:
         try:
             PidFile(settings.pid).setServiceParent(root)  # type: ignore[no-untyped-call]
@@ -143,16 +139,20 @@ def makeService(options: Options) -> IService:
     return root
 
 
-def serving_process(options: Options, http: Http, observer: ErrorLogObserver) -> IService:
-    """What serves ``http``, its sockets listening."""
+def serving(options: Options, http: Http, observer: ErrorLogObserver) -> IService:
+    """What serves ``http``, its sockets listening: a master with its workers, or this process alone."""
     # Not before now: this module is imported to list the options, and then no reactor must be installed yet.
     from twisted.internet import reactor
 
+    from dyups.workers.master import MasterProcess
     from dyups.workers.process import ServingProcess
 
+    configuration = options.configuration
     try:
-        wanted = options.variables.attempts_wanted
-        return ServingProcess(options.settings, http, reactor, attempts_wanted=wanted)
+        if configuration.settings.master_process:
+            return MasterProcess(options.source, configuration, observer, reactor)
+        wanted = configuration.attempts_wanted
+        return ServingProcess(configuration.settings, http, reactor, attempts_wanted=wanted)
     except ConfigError as error:
         fail(str(error), observer)
     except OSError as error:

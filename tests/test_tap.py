@@ -17,7 +17,7 @@ from dyups import tap
 from dyups._version import VERSION
 from dyups.errors import ConfigError
 from dyups.tap import Options, makeService
-from dyups.workers import process
+from dyups.workers import master, process
 from dyups.workers.pidfile import PidFile
 
 TWISTDS = {"nodaemon": False, "pidfile": "twistd.pid", "logfile": None, "syslog": None}
@@ -192,13 +192,13 @@ class MakeServiceTests(TapTestCase):
 
     def fails(self, reason: Exception) -> str:
         """What is said when the serving process cannot be made."""
-        self.patch(process, "ServingProcess", type("R", (Refusing,), {"reason": reason}))
+        self.patch(master, "MasterProcess", type("R", (Refusing,), {"reason": reason}))
         self.assertEqual(self.ends(self.made), 1)
         return self.said.getvalue()
 
     def test_what_is_in_it(self) -> None:
-        """The serving process and the pid file; the application's log is the error log."""
-        self.patch(process, "ServingProcess", Quiet)
+        """The master and the pid file; the application's log is the error log."""
+        self.patch(master, "MasterProcess", Quiet)
         service = self.made()
         kinds = [type(child) for child in service]  # type: ignore[attr-defined]
         self.assertEqual(kinds, [Quiet, PidFile])
@@ -209,10 +209,16 @@ class MakeServiceTests(TapTestCase):
 
     def test_twistds_own_log_and_pid_file(self) -> None:
         """Given on the command line, they are left to twistd."""
-        self.patch(process, "ServingProcess", Quiet)
+        self.patch(master, "MasterProcess", Quiet)
         service = self.made(logfile="-", pidfile="mine.pid")
         self.assertEqual([type(child) for child in service], [Quiet])  # type: ignore[attr-defined]
         self.assertIs(type(service), MultiService)
+
+    def test_master_process_off(self) -> None:
+        """One process does it all."""
+        self.patch(process, "ServingProcess", Quiet)
+        service = self.made("master_process off; events {} http {}")
+        self.assertEqual([type(child) for child in service], [Quiet, PidFile])  # type: ignore[attr-defined]
 
     def test_no_http(self) -> None:
         """A configuration without ``http`` runs and serves nothing, as in nginx."""

@@ -80,6 +80,8 @@ class Worker:
         self._ending: LoopingCall | None = None
         self._idle = 0.0
         self._give_up_at: float | None = None
+        self._over = False
+        reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
         self._signals = Signals(
             reactor,
             {
@@ -115,6 +117,8 @@ class Worker:
 
     def quit(self, graceful: bool, idle: float) -> None:
         """End: at once, or when the requests under way are done."""
+        if self._over:
+            return
         if not graceful:
             self._stop()
             return
@@ -139,7 +143,7 @@ class Worker:
 
     def unlinked(self) -> None:
         """The master is gone: its ports must be free for another one, now."""
-        if self._ending is None:
+        if self._ending is None and not self._over:
             complain("error", "the master process is gone")
         self.quit(True, 0.0)
 
@@ -170,6 +174,11 @@ class Worker:
         assert self._ending is not None
         self._ending.stop()
         self._stop()
+
+    def _shut_down(self) -> None:
+        """The reactor stops, for whatever reason, and closes what is open."""
+        self._over = True
+        self._serving.stop()
 
     def _stop(self) -> None:
         with suppress(ReactorNotRunning):  # a signal came first
