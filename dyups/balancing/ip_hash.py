@@ -39,7 +39,7 @@ def octets_of(address: bytes) -> bytes:
         if ":" in text:
             return socket.inet_pton(socket.AF_INET6, text.partition("%")[0])
         return socket.inet_pton(socket.AF_INET, text)[:3]
-    except OSError:
+    except (OSError, ValueError):
         return NO_ADDRESS
 
 
