@@ -54,6 +54,8 @@ class Wire:
         self.reading = True
         self.writes: list[bytes] = []
         self.high: float = high
+        self.in_socket = 0
+        """Bytes not read yet that the system holds for us; the rest is the transport's to send."""
         self._peer, self._host = peer, host
         self._producer: Any = None
         self._paused = False
@@ -141,7 +143,7 @@ class Wire:
         self.loseConnection()
 
     def get_write_buffer_size(self) -> int:
-        return len(self.got)
+        return max(0, len(self.got) - self.in_socket)
 
     def getPeer(self) -> Any:
         return self._peer
