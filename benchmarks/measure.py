@@ -92,13 +92,20 @@ def cpu_seconds(root: int) -> float:
 
 def rss_bytes(root: int, proc: Path = PROC) -> int:
     """Resident memory of ``root`` and its descendants; pages they share count once for each."""
-    total = 0
-    for pid in pids_of(root):
-        try:
-            total += parse_rss((proc / str(pid) / "status").read_text())
-        except OSError:
-            continue
-    return total
+    return sum(_rss_of(pid, proc) for pid in pids_of(root))
+
+
+def worker_rss_bytes(root: int, proc: Path = PROC) -> int:
+    """Resident memory of the largest of the descendants of ``root``; of ``root`` itself where it has none."""
+    pids = pids_of(root)
+    return max((_rss_of(pid, proc) for pid in pids[1:] or pids), default=0)
+
+
+def _rss_of(pid: int, proc: Path) -> int:
+    try:
+        return parse_rss((proc / str(pid) / "status").read_text())
+    except OSError:
+        return 0
 
 
 def busy_seconds(cores: Iterable[int] | None = None) -> float:

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from benchmarks.client import Connection
 from benchmarks.machine import pinned
-from benchmarks.measure import cpu_seconds, pids_of, rss_bytes
+from benchmarks.measure import cpu_seconds, pids_of, rss_bytes, worker_rss_bytes
 
 _POLITE_SECONDS = 3.0
 
@@ -59,6 +59,10 @@ class Running:
     def rss_bytes(self) -> int:
         """See :func:`benchmarks.measure.rss_bytes`."""
         return rss_bytes(self.pid)
+
+    def worker_rss_bytes(self) -> int:
+        """See :func:`benchmarks.measure.worker_rss_bytes`."""
+        return worker_rss_bytes(self.pid)
 
     def wait_until_it_answers(self, port: int, path: str, host: str, seconds: float = 15.0) -> float:
         """Wait for the first 200 from ``port``; gives the seconds waited.  Raises :class:`DidNotStart`."""

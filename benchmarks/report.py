@@ -201,6 +201,7 @@ def _updates_part(updates: UpdateOutcome) -> str:
             f"{size.start_seconds:.2f}",
             f"{size.restart_seconds:.2f}",
             f"{size.rss_mib:.1f}",
+            f"{size.worker_rss_mib:.1f}",
             f"{size.posts.p50_ms:.2f}",
             f"{size.posts.p99_ms:.2f}",
             f"{size.posts.per_second:,.0f}",
@@ -208,10 +209,20 @@ def _updates_part(updates: UpdateOutcome) -> str:
         )
         for size in updates.sizes
     ]
-    heads = ("upstreams", "start s", "restart s", "RSS MiB", "POST p50 ms", "p99 ms", "POST/s", "failed")
+    heads = (
+        "upstreams",
+        "start s",
+        "restart s",
+        "RSS MiB",
+        "of a worker",
+        "POST p50 ms",
+        "p99 ms",
+        "POST/s",
+        "failed",
+    )
     text = "## (h) changes, every one on disk when it is answered\n\n" + table(heads, rows)
     if updates.bytes_per_upstream is not None:
-        text += f"\n\nMemory per upstream of two servers: {updates.bytes_per_upstream / 1024:.2f} KiB."
+        text += f"\n\nMemory of a worker per upstream of two servers: {updates.bytes_per_upstream / 1024:.2f} KiB."
     if updates.changing:
         text += "\n\n" + _under_load(updates)
     return text + ("\n\nLeft out:\n\n" + _listed(updates.left_out) if updates.left_out else "")

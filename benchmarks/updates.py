@@ -49,6 +49,8 @@ class SizeRun:
     restart_seconds: float
     """The same after SIGKILL, journal included."""
     rss_mib: float
+    """Of all processes together."""
+    worker_rss_mib: float
     posts: Posts
 
 
@@ -58,7 +60,7 @@ class UpdateOutcome:
 
     sizes: list[SizeRun] = field(default_factory=list)
     bytes_per_upstream: float | None = None
-    """Of two servers each: resident memory with the most over that with the fewest."""
+    """Of two servers each: resident memory of a worker with the most over that with the fewest."""
     calm: list[Run] = field(default_factory=list)
     """(i) without changes, for comparison."""
     changing: list[Run] = field(default_factory=list)
@@ -86,7 +88,7 @@ def grow(setting: Setting, outcome: UpdateOutcome) -> None:
             outcome.left_out[f"{number} upstreams"] = str(error)
     if len(outcome.sizes) > 1:
         first, last = outcome.sizes[0], outcome.sizes[-1]
-        grown = (last.rss_mib - first.rss_mib) * 2**20
+        grown = (last.worker_rss_mib - first.worker_rss_mib) * 2**20
         outcome.bytes_per_upstream = round(grown / (last.upstreams - first.upstreams), 1)
 
 
@@ -126,13 +128,14 @@ def _one_size(number: int, setting: Setting) -> SizeRun:
     config = _config(place, dump)
     last = name_of(number - 1)
     with _serving(place, config, last, setting) as (running, start):
-        rss = running.rss_bytes() / 2**20
+        rss = round(running.rss_bytes() / 2**20, 1)
+        of_worker = round(running.worker_rss_bytes() / 2**20, 1)
         bodies = bodies_for(number, setting.backend_port, 100 if setting.quick else 1000)
         posts = post_all(place.ports.interface, bodies)
         running.kill()
     with _serving(place, config, last, setting) as (_, restart):
         pass
-    return SizeRun(number, round(start, 3), round(restart, 3), round(rss, 1), posts)
+    return SizeRun(number, round(start, 3), round(restart, 3), rss, of_worker, posts)
 
 
 def bodies_for(present: int, port: int, number: int) -> list[tuple[str, bytes]]:

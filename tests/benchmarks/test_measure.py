@@ -15,6 +15,7 @@ from benchmarks.measure import (
     pids_of,
     rss_bytes,
     tree,
+    worker_rss_bytes,
 )
 
 _AFTER_THE_NAME = "S 7 1 1 0 -1 4194560 10 20 0 0 {times} 20 0 1 0 100 0 0"
@@ -53,6 +54,7 @@ class TreeTests(SynchronousTestCase):
         self.assertIn(os.getpid(), pids_of(os.getpid()))
         self.assertGreater(cpu_seconds(os.getpid()), 0)
         self.assertGreater(rss_bytes(os.getpid()), 1 << 20)
+        self.assertGreater(worker_rss_bytes(os.getpid()), 0)
 
 
 class MemoryTests(SynchronousTestCase):

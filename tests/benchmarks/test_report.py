@@ -53,7 +53,7 @@ class ReportTests(SynchronousTestCase):
         )
         results.idle = IdleOutcome(2000, [IdleRun("dyups", 0, 2000, 2048.0, RUNS[0])], {})
         posts = Posts(100, 0, 500.0, 1.5, 3.0)
-        sizes = [SizeRun(100, 0.5, 0.6, 50.0, posts)]
+        sizes = [SizeRun(100, 0.5, 0.6, 90.0, 50.0, posts)]
         results.updates = UpdateOutcome(sizes, 2560.0, [RUNS[0]], [RUNS[2]], [posts], {})
         return results
 
@@ -65,7 +65,7 @@ class ReportTests(SynchronousTestCase):
             "- HAProxy: did not start: port in use",
             "- Caddy: caddy is not installed",
             "| dyups | 2.00 |",
-            "Memory per upstream of two servers: 2.50 KiB.",
+            "Memory of a worker per upstream of two servers: 2.50 KiB.",
             "| changes | 22.0 |",
         ):
             self.assertIn(part, text)
