@@ -17,9 +17,9 @@ keepalive_requests 100000;
 server { listen 8080;
     location / { proxy_pass http://one; }
     location /echo { return 200 "$uri"; }
-    location /big { echo -n %s; }
+    location /big { echo -n BIG; }
 }
-""" % " ".join(["x" * 2500] * 4)
+""".replace("BIG", " ".join(["x" * 2500] * 4))
 
 
 def answer(body: bytes) -> bytes:
