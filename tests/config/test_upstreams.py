@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.config import upstreams
-from dyups.config.directives.entry import Call, Context, Entry, Kind
 from dyups.config.model import BalancingSpec, Place, ServerSpec, UpstreamSpec
-from dyups.config.parser import Directive
 from dyups.config.upstreams import (
     check_name,
     parse_commands,
@@ -22,7 +20,7 @@ from dyups.config.upstreams import (
     print_upstream,
 )
 from dyups.errors import ConfigError
-from tests.config.helpers import message_of
+from tests.config.helpers import Table, message_of
 
 SEED = "server 127.0.0.1:8089;server 127.0.0.1:8088;"
 REFUSED = {
@@ -39,8 +37,29 @@ REFUSED = {
     "server a;\nupstream b {\n": '"upstream" directive is not allowed here in line 2',
     "include /etc/passwd;": '"include" directive is not allowed here in line 1',
     "server a; listen 80;": '"listen" directive is not allowed here in line 1',
-    "server a; ip_hash;": '"ip_hash" directive is not supported in line 1',
-    "server a; hash $nosuch;": '"hash" directive is not supported in line 1',
+    "server a; sticky cookie x;": '"sticky" directive is not supported in line 1',
+    "server a; least_time header;": '"least_time" directive is not supported in line 1',
+    "server a;\nhash $nosuch;": 'unknown "nosuch" variable in line 2',
+    "server a; consistent_hash ${nosuch}x;": 'unknown "nosuch" variable in line 1',
+    "server a; hash $;": "invalid variable name in line 1",
+    "server a; hash ${uri;": 'the closing bracket in "uri" variable is missing in line 1',
+    "server a; hash;": 'invalid number of arguments in "hash" directive in line 1',
+    "server a; hash x consistent y;": 'invalid number of arguments in "hash" directive in line 1',
+    "server a; hash x ketama;": 'invalid parameter "ketama" in line 1',
+    "server a; ip_hash x;": 'invalid number of arguments in "ip_hash" directive in line 1',
+    "server a; least_conn x;": 'invalid number of arguments in "least_conn" directive in line 1',
+    "server a; random one;": 'invalid parameter "one" in line 1',
+    "server a; random two least_time;": 'invalid parameter "least_time" in line 1',
+    "server a; consistent_hash x y;": 'invalid number of arguments in "consistent_hash" directive in line 1',
+    "hash x;\nip_hash; server b;": "load balancing method redefined in line 2",
+    "hash x;\nhash y; server b;": '"hash" directive is duplicate in line 2',
+    "hash $uri;\nserver a; server b backup;": 'balancing method does not support parameter "backup" in line 2',
+    "server a; server b backup;\nip_hash;": 'balancing method does not support parameter "backup" in line 1',
+    "random;server a backup;": 'balancing method does not support parameter "backup" in line 1',
+    "consistent_hash x;server a backup;": 'balancing method does not support parameter "backup" in line 1',
+    "server a weight=6000;\nserver b weight=554;\nhash x consistent;": (
+        "the weights of all servers together make 1048640 points of a hash ring, more than 1048576 in line 3"
+    ),
     "server a weight=0;": 'invalid parameter "weight=0" in line 1',
     "server a weight=x;": 'invalid parameter "weight=x" in line 1',
     "server a weight;": 'invalid parameter "weight" in line 1',
@@ -159,7 +178,7 @@ class Bodies(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """Whatever is not a good command of an upstream is refused with its line, and nothing else is said."""
-        found = {body: message_of(self, parse_commands, "a", body) for body in REFUSED}
+        found = {body: message_of(self, parse_commands, "a", body, Table()) for body in REFUSED}
         self.assertEqual(found, REFUSED)
 
     @settings(deadline=None)
@@ -190,30 +209,77 @@ class Bodies(SynchronousTestCase):
             self.assertGreater(error.line, 0)
 
 
+#: From what is written to the method and its arguments.
+METHODS = {
+    "least_conn;": ("least_conn",),
+    "ip_hash;": ("ip_hash",),
+    "hash $uri;": ("hash", "$uri"),
+    "hash 'a b${uri}c' consistent;": ("hash", "a b${uri}c", "consistent"),
+    'hash "$http_x;{";': ("hash", "$http_x;{"),
+    "hash '' ;": ("hash", ""),
+    "random;": ("random",),
+    "random two;": ("random", "two"),
+    "random two least_conn;": ("random", "two", "least_conn"),
+    "consistent_hash $arg_x;": ("consistent_hash", "$arg_x"),
+}
+
+
 class Balancing(SynchronousTestCase):
-    """The seam for balancing methods."""
+    """Balancing methods."""
 
-    def setUp(self) -> None:
-        def method(call: Call) -> BalancingSpec:
-            return BalancingSpec(call.name, call.args)
+    def test_methods(self) -> None:
+        """Each method is read, shown first wherever it was written, and can be written back."""
+        for text, (method, *args) in METHODS.items():
+            spec = parse_commands("a", f"keepalive 3; server b; {text}", Table())
+            self.assertEqual(spec.balancing, BalancingSpec(method, tuple(args)))
+            self.assertEqual(spec.commands[1:], ("keepalive 3;",))
+            self.assertEqual(parse_commands("a", print_commands(spec), Table()), spec)
+            self.assertEqual(parse_upstreams(print_upstream(spec), "d", Table()), [spec])
+            self.assertTrue(print_commands(spec).startswith(method), text)
 
-        def entry_of(directive: Directive, context: Context) -> Entry:
-            return Entry(
-                directive.name, context, Kind("", 0, 1, method), "", owner=UpstreamSpec, attribute="balancing"
+    def test_default(self) -> None:
+        """Without a method it is round robin, and all such upstreams share one object for that."""
+        self.assertIs(parse_commands("a", SEED).balancing, parse_commands("b", SEED).balancing)
+
+    def test_backup(self) -> None:
+        """least_conn knows backup servers."""
+        spec = parse_commands("a", "least_conn; server b; server c backup;")
+        self.assertEqual([server.backup for server in spec.servers], [False, True])
+
+    def test_another_process(self) -> None:
+        """An upstream with a key can be pickled: it holds the text, nothing that was compiled."""
+        spec = parse_commands("a", "hash $uri$arg_x consistent; server b;", Table())
+        self.assertEqual(pickle.loads(pickle.dumps(spec)), spec)
+
+    def test_many_weights(self) -> None:
+        """What a hash ring may hold bounds consistent hashing alone."""
+        spec = parse_commands("a", "hash x consistent; server b weight=6553;")
+        self.assertEqual(spec.servers[0].weight, 6553)
+        for method in ("hash x;", "consistent_hash x;", "random;"):
+            self.assertEqual(
+                parse_commands("a", f"{method} server b weight=9999999;").balancing.method,
+                method[:-1].split()[0],
             )
 
-        self.patch(upstreams, "check", entry_of)
+    @settings(deadline=None)
+    @given(
+        st.text(st.characters(exclude_characters="$\0", exclude_categories=["Cs"]), max_size=20),
+        st.booleans(),
+    )
+    def test_any_key(self, key: str, variable: bool) -> None:
+        """Whatever the key is written with, what is shown reads back as the same upstream."""
+        key += "$uri" * variable
+        word = key.replace("\\", "\\\\").replace("'", "\\'")
+        spec = parse_commands("a", f"hash '{word}' consistent; server b;", Table())
+        self.assertEqual(spec.balancing.args, (key, "consistent"))
+        self.assertEqual(parse_commands("a", print_commands(spec), Table()), spec)
+        self.assertEqual(parse_upstreams(print_upstream(spec), "d", Table()), [spec])
 
-    def test_method(self) -> None:
-        """An entry of the table that reads to a balancing method sets it, and it is shown with the commands."""
-        spec = parse_commands("a", "hash $uri;\nserver b;")
-        self.assertEqual(spec.balancing, BalancingSpec("hash", ("$uri",)))
-        self.assertEqual(print_commands(spec), "hash $uri;\nserver b;\n")
-
-    def test_two_methods(self) -> None:
-        """An upstream has one."""
-        message = message_of(self, parse_commands, "a", "hash x;\nip_hash; server b;")
-        self.assertEqual(message, "load balancing method redefined in line 2")
+    def test_one_bad_body_never_harms_the_next(self) -> None:
+        """An unknown variable is an error of its own body alone."""
+        for _ in range(2):
+            self.assertRaises(ConfigError, parse_commands, "a", "hash $nosuchvar; server b;", Table())
+            self.assertEqual(parse_commands("a", SEED, Table()).commands, ())
 
 
 class Names(SynchronousTestCase):

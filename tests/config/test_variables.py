@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from dyups.config.model import Template
 from dyups.config.variables import (
     NoVariables,
+    WithUser,
     capture_getter,
     compile_template,
     concatenate,
@@ -110,6 +111,14 @@ class Sources(SynchronousTestCase):
     def test_user(self) -> None:
         """A variable that was never set is empty."""
         self.assertEqual(user_getter("x")(Exchange()), b"")
+
+    def test_with_user(self) -> None:
+        """A table may be given the names that a configuration defines, which hide built-in ones."""
+        table = WithUser(Table(), frozenset({"mine", "http_x"}))
+        exchange = Exchange({"mine": b"own", "http_x": b"set"})
+        rendered = compile_template("$mine $http_x $host", table, ()).render(exchange)
+        self.assertEqual(rendered, b"own set <host>")
+        self.assertIsNone(table.lookup("other"))
 
     def test_constant_knows_no_variable(self) -> None:
         """A dollar can be just a dollar."""
