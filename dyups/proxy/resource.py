@@ -26,7 +26,6 @@ from dyups.errors import RequestRefused
 from dyups.http1.fields import tokens
 from dyups.http1.request import RequestHead, read_request
 from dyups.http1.response import ResponseHead
-from dyups.http1.target import BadTarget, normalise
 from dyups.proxy.answers import page
 from dyups.proxy.attempt import Forwarding
 from dyups.proxy.client import BodySink
@@ -104,7 +103,6 @@ class ResourceClient:
         "_done",
         "_left",
         "_paused",
-        "_pumping",
         "_request",
         "_resource",
         "_send_timeout",
@@ -129,7 +127,6 @@ class ResourceClient:
         self._left = 0
         """Bytes of the request's body that have not been passed on yet."""
         self._paused = False
-        self._pumping = False
         self._request = request
         self._resource = resource
         self._send_timeout = resource.routes.root.send_timeout
@@ -147,14 +144,11 @@ class ResourceClient:
         try:
             head = self._read_head()
             exchange.renew(head)
-            exchange.uri, exchange.args = normalise(head.target)
+            exchange.uri, exchange.args = head.uri, head.args
             if self._left > exchange.route.body_limit:
                 raise RequestRefused(413, "client intended to send too large body")
         except RequestRefused as refusal:
             self._refuse(refusal.status, refusal.reason)
-            return
-        except BadTarget as error:
-            self._refuse(400, f"client sent invalid URI: {error}")
             return
         key = resource.upstream_for(request)
         group = self.plane.upstreams.get(key)
@@ -197,15 +191,9 @@ class ResourceClient:
 
     def _pump(self) -> None:
         """Pass the request's body on, as fast as the server takes it."""
-        if self._pumping:
-            return
-        self._pumping = True
-        try:
-            while self._left and not self._paused and not self._done:
-                piece = self._piece()
-                self._sink.take_body(piece, not self._left)
-        finally:
-            self._pumping = False
+        while self._left and not (self._paused or self._done):
+            piece = self._piece()
+            self._sink.take_body(piece, not self._left)
 
     def pause_body(self) -> None:
         """See :class:`~dyups.proxy.client.ClientSide`."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.testing import StringTransport
 from twisted.logger import globalLogPublisher
@@ -11,9 +13,11 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Site
+from twisted.web.test.requesthelper import DummyRequest
 
-from dyups.config.model import LocationSettings
-from dyups.proxy.resource import Chooser, ReverseProxyResource
+from dyups.config.model import LocationSettings, Template
+from dyups.proxy.resource import Chooser, ResourceClient, ReverseProxyResource
+from dyups.proxy.variables import ProxyVariables
 from tests.proxy.conversation import Wire, World, head
 
 HTTP = """
@@ -21,6 +25,10 @@ upstream one { server 127.0.0.1:9001; server 127.0.0.1:9002; }
 upstream two { server unix:/run/two.sock; }
 server { listen 8080; }
 """
+
+
+HOST = IPv4Address("TCP", "198.51.100.1", 8000)
+PEER = IPv4Address("TCP", "192.0.2.7", 54321)
 
 
 class Transport(StringTransport):
@@ -46,7 +54,7 @@ class Visitor:
             root.putChild(b"", resource)
         self.site = Site(root)
         self.channel = self.site.buildProtocol(None)
-        self.transport = Transport()
+        self.transport = Transport(HOST, PEER)
         self.channel.callLater = lambda *args, **kw: None  # the site's own time limits are not our matter
         self.channel.makeConnection(self.transport)
 
@@ -212,6 +220,8 @@ class ResourceTests(SynchronousTestCase):
             world.servers[0].read(),
             b"PUT / HTTP/1.0\r\nHost: one\r\nConnection: close\r\nContent-Length: 3\r\n\r\none",
         )
+        world.servers[0].say(b"HTTP/1.0 204 No Content\r\n\r\n")
+        self.assertEqual(head(visitor.read())[0], 204)
 
     def test_long_request(self) -> None:
         """A long body goes out piece by piece, as the server takes it."""
@@ -236,6 +246,7 @@ class ResourceTests(SynchronousTestCase):
         assert server is not None
         self.assertLess(len(server.writes[0]), 200_000)
         self.assertEqual(len(server.got.partition(b"\r\n\r\n")[2]), 500_000)
+        visitor.leave()
 
     def test_too_large(self) -> None:
         """``client_max_body_size`` holds here too."""
@@ -356,6 +367,44 @@ class ResourceTests(SynchronousTestCase):
         _, fields, _ = head(visitor.read())
         self.assertEqual(fields["x-z"], "z")
         self.assertNotIn("x(y)", fields)
+
+    def test_no_reset_to_be_had(self) -> None:
+        """A site without a way to reset a connection (HTTP/2 streams have one) closes it."""
+        world, visitor = self.visit()
+        visitor.say(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.patch(Transport, "abortConnection", None)
+        world.servers[0].say(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        world.servers[0].hang_up()
+        self.assertTrue(visitor.transport.disconnecting)
+
+    def test_facts(self) -> None:
+        """Fields may be set from what is known of the request, the site's addresses among them."""
+        shown = b"server_port remote_addr request_method uri connection connection_requests".split()
+        fields = tuple((name.decode(), self.template(name.decode())) for name in shown)
+        world, visitor = self.visit(proxy_set_header=fields)
+        visitor.say(b"GET /api/a%20b?c HTTP/1.1\r\nHost: a\r\n\r\n")
+        got = dict(line.split(b": ") for line in world.servers[0].read().split(b"\r\n")[1:-2])
+        del got[b"Host"]
+        self.assertEqual(
+            [got[name] for name in shown], [b"8000", b"192.0.2.7", b"GET", b"/api/a b", b"0", b"1"]
+        )
+
+    def template(self, name: str) -> Template:
+        """``$name``."""
+        read = ProxyVariables().lookup(name)
+        assert read is not None
+        return Template(f"${name}", read)
+
+    def test_no_tunnel(self) -> None:
+        """A request of a site never becomes a tunnel, and has no end of one."""
+        world, visitor = self.visit()
+        request = DummyRequest([b""])
+        request.content = BytesIO()
+        client = ResourceClient(ReverseProxyResource(world.plane, "one"), request)
+        self.assertRaises(RuntimeError, client.begin_tunnel)
+        client.end_tunnel()
+        self.assertEqual(client.answer_tail(), b"")
+        self.assertEqual(visitor.read(), b"")
 
     def test_clean_end(self) -> None:
         """After a whole answer the visitor's leaving changes nothing."""

@@ -155,6 +155,7 @@ class SeenTests(SynchronousTestCase):
         large = self.see(get(b"/dyups/", b"Content-Length: 200000\r\n", b"POST") + body, BELOW)
         self.assertNotIsInstance(large.content, BytesIO)
         self.assertEqual(large.content.read(), body)
+        large.finish()
 
     def test_full_disk(self) -> None:
         """A body that cannot be kept is 500, and the resource is not asked."""
