@@ -22,6 +22,7 @@ from dyups.persist.reload import restore
 from dyups.persist.store import Store
 from dyups.upstream.map import UpstreamMap
 from dyups.upstream.resolve import resolve_now
+from tests.config.helpers import Table
 from tests.persist.disk import Disk, PowerCut
 
 PATH = "/d/upstream.conf"
@@ -106,6 +107,18 @@ class UpdateTests(ChangeCase):
         self.successResultOf(first)
         self.successResultOf(second)
         self.assertEqual([*self.shown()], ["host", "other"])
+
+    def test_variables(self) -> None:
+        """A key may read what the map's variables have; an unknown one is refused, and the next command is not."""
+        upstreams = UpstreamMap(Table())
+        changes = ChangePath(upstreams, self.lock, self.store, self.lookup)
+        for body in (f"hash $arg_x consistent;{BODY}server 127.0.0.1:8089;", f"ip_hash;{BODY}"):
+            refused = self.failureResultOf(changes.update("host", f"hash $nosuchvar;{BODY}"), CommandRefused)
+            self.assertEqual(
+                refused.value.reason, 'add server failed: unknown "nosuchvar" variable in line 1'
+            )
+            self.successResultOf(changes.update("host", body))
+            self.assertEqual(self.store.commands[-1][1], Update("host", body))
 
     def test_bad_commands(self) -> None:
         """A bad command or name is refused with the reason and the line, and touches nothing."""

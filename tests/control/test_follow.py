@@ -10,6 +10,7 @@ from dyups.control.publish import encode_notice
 from dyups.errors import ZoneDamaged
 from dyups.shared.zone import Zone, ZoneReader
 from dyups.upstream.map import UpstreamMap
+from tests.config.helpers import Table
 
 NAMES = {"app.example": ("127.0.0.3", "127.0.0.4")}
 
@@ -42,6 +43,15 @@ class FollowerTests(SynchronousTestCase):
         self.assertEqual(self.addresses("host"), ["127.0.0.3:80", "127.0.0.4:80"])
         self.assertIsNone(self.upstreams.find("gone"))
         self.assertEqual(self.upstreams.sequence, 5)
+
+    def test_variables(self) -> None:
+        """A key is read with the variables of the map."""
+        self.upstreams.variables = Table()
+        self.publish(1, Update("host", "hash $uri consistent; server app.example;"))
+        self.follower.catch_up()
+        group = self.upstreams.find("host")
+        assert group is not None
+        self.assertIsNotNone(group.pick(None, frozenset(), 0.0))
 
     def test_says_so(self) -> None:
         """The slot tells process, place, sequence number, digest and the time, whatever was new."""

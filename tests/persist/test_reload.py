@@ -16,6 +16,7 @@ from dyups.errors import ConfigError
 from dyups.persist.dumpfile import print_dump
 from dyups.persist.journal import HEADER, encode_record
 from dyups.persist.reload import Restored, restore
+from tests.config.helpers import Table
 from tests.persist.disk import Disk
 from tests.persist.test_dumpfile import maps, one, specs_of
 
@@ -167,6 +168,25 @@ class RestoreTests(SynchronousTestCase):
         restored = self.restored(http(*own, *configured))
         self.assertEqual([*restored.upstreams], specs)
         self.assertEqual([*restored.configured], configured)
+
+    def test_variables(self) -> None:
+        """Keys in the dump and in the journal are checked with the variables of the map."""
+        body = "hash $uri; server 127.0.0.1;"
+        spec = parse_commands("x", body, Table())
+        self.disk.put(PATH, print_dump([spec], [], 3))
+        self.disk.put(PATH + ".journal", commands(4, Update("y", body)))
+        error = self.assertRaises(ConfigError, self.restored, http())
+        self.assertEqual((error.message, error.file), ('unknown "uri" variable', PATH))
+        restored = restore(http(), decode, self.disk, Table())
+        self.assertEqual([*restored.upstreams], [spec, replace(spec, name="y")])
+        self.assertEqual(restored.damages, ())
+
+    def test_variable_of_the_journal(self) -> None:
+        """A journal's key that reads a variable which is no more is told; the rest is kept."""
+        self.disk.put(PATH + ".journal", commands(1, Update("x", "hash $gone; server a;"), up("y")))
+        restored = restore(http(), decode, self.disk, Table())
+        self.assertEqual([spec.name for spec in restored.upstreams], ["y"])
+        self.assertIn('unknown "gone" variable', restored.damages[0])
 
     def test_bodies_are_parsed_anew(self) -> None:
         """A journal's update is read by the same rules as the body of a POST."""

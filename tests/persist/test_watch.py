@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from dyups.config.model import UpstreamSpec
 from dyups.persist.dumpfile import read_dump
 from dyups.persist.watch import DumpWatch
+from tests.config.helpers import Table
 from tests.persist.disk import Disk
 
 PATH = "/d/upstream.conf"
@@ -54,6 +55,15 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(self.adopted, [(["b 2", "c 3"], [])])
         self.clock.pump([1.0] * 3)
         self.assertEqual(len(self.adopted), 1)
+
+    def test_variables(self) -> None:
+        """Keys are checked with the variables of the map."""
+        text = "upstream k { hash $uri; server 127.0.0.1:1; }\n"
+        watch = DumpWatch(PATH, None, self.adopt, self.clock, 1.0, execute, self.disk, Table())
+        self.put(text)
+        watch.start()
+        self.assertEqual(self.adopted, [(["k 1"], [])])
+        self.successResultOf(watch.stop())
 
     def test_taken_out(self) -> None:
         """An upstream that the file had and has no more is deleted."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import sys
+from dataclasses import replace
 from types import FunctionType, ModuleType
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.config.model import ServerSpec, fold
-from dyups.interfaces import TcpAddress, UnixAddress
+from dyups.config.model import BalancingSpec, ServerSpec, fold
+from dyups.errors import ConfigError
+from dyups.interfaces import Getter, TcpAddress, UnixAddress
 from dyups.upstream.group import Group, addresses
 from dyups.upstream.map import UpstreamMap
 from dyups.upstream.peer import Peer
@@ -89,6 +91,71 @@ class BackupTests(SynchronousTestCase):
     def test_backups_alone(self) -> None:
         """A group of nothing but a backup serves."""
         self.assertEqual(sequence(group(server(1, backup=True)), 2), [1, 1])
+
+
+class Variables:
+    """A request is the value of the one variable."""
+
+    def lookup(self, name: str) -> Getter | None:
+        """See :class:`~dyups.interfaces.VariableTable`."""
+        return (lambda exchange: exchange) if name == "x" else None
+
+
+class MethodTests(SynchronousTestCase):
+    """The balancing method of a group."""
+
+    def of(self, method: str, *args: str, servers: tuple[ServerSpec | int, ...] = (1, 2, 3)) -> Group:
+        spec = replace(upstream(*servers), balancing=BalancingSpec(method, args))
+        return Group(spec, RESOLVED, None, Variables())
+
+    def test_by_key(self) -> None:
+        """The same key has the same server, until that is out; then its keys go elsewhere and come back."""
+        one = self.of("hash", "$x", "consistent")
+        first = one.pick(b"key", NONE, 0.0)
+        assert first is not None
+        self.assertEqual({one.pick(b"key", NONE, 0.0) for _ in range(9)}, {first})
+        first.note_failure(100.0)
+        self.assertNotIn(first, {one.pick(b"key", NONE, 101.0) for _ in range(9)})
+        self.assertIs(one.pick(b"key", NONE, 111.0), first)
+
+    def test_replaced(self) -> None:
+        """A group that is replaced by one of the same servers sends every key where it went."""
+        one = self.of("hash", "$x")
+        spec = replace(one.spec, keepalive=1)
+        other = Group(spec, RESOLVED, one, Variables())
+        keys = [b"%d" % number for number in range(50)]
+        self.assertEqual(
+            [one.pick(key, NONE, 0.0) for key in keys], [other.pick(key, NONE, 0.0) for key in keys]
+        )
+
+    def test_backups(self) -> None:
+        """least_conn chooses among the backups too, when no primary is left."""
+        one = self.of("least_conn", servers=(1, server(2, backup=True), server(3, backup=True)))
+        one.backups[0].active = 1
+        self.assertIs(one.pick(None, frozenset(one.peers), 0.0), one.backups[1])
+
+    def test_all_out(self) -> None:
+        """Where all are out all are tried again, whatever the method."""
+        for method, args in (
+            ("hash", ("$x",)),
+            ("hash", ("$x", "consistent")),
+            ("random", ()),
+            ("least_conn", ()),
+        ):
+            one = self.of(method, *args)
+            for peer in one.peers:
+                peer.note_failure(100.0)
+            self.assertIn(one.pick(b"key", NONE, 101.0), one.peers)
+            self.assertIsNone(one.pick(b"key", frozenset(one.peers), 101.0))
+
+    def test_other_variables(self) -> None:
+        """A key that does not compile changes nothing of the group before."""
+        old = group(1)
+        old.peers[0].keep_idle(Link())
+        spec = replace(upstream(1), balancing=BalancingSpec("hash", ("$y",)))
+        self.assertRaises(ConfigError, Group, spec, RESOLVED, old, Variables())
+        self.assertIs(old.peers[0].pool, old.pool)
+        self.assertEqual(old.pool.idle, 1)
 
 
 class RecoveryTests(SynchronousTestCase):
