@@ -220,6 +220,7 @@ class ResourceTests(SynchronousTestCase):
             world.servers[0].read(),
             b"PUT / HTTP/1.0\r\nHost: one\r\nConnection: close\r\nContent-Length: 3\r\n\r\none",
         )
+        self.assertEqual(visitor.read(), b"HTTP/1.1 100 Continue\r\n\r\n")  # the site's own
         world.servers[0].say(b"HTTP/1.0 204 No Content\r\n\r\n")
         self.assertEqual(head(visitor.read())[0], 204)
 
