@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest_twisted
 
 from tests.integration.running import Site
+from tests.integration.talking import Workers
 from tests.integration.wires import Wires
 
 
@@ -25,3 +26,17 @@ async def wires() -> AsyncIterator[Wires]:
     made = Wires()
     yield made
     await made.close()
+
+
+@pytest_twisted.async_yield_fixture()
+async def workers(site: Site) -> AsyncIterator[Callable[..., Workers]]:
+    """Makes sites with workers; their connections are closed at the end."""
+    made: list[Workers] = []
+
+    def make(*arguments: str, **options: str) -> Workers:
+        made.append(Workers(site, *arguments, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()

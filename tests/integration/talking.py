@@ -1,0 +1,162 @@
+"""An HTTP client on one connection that it keeps, and a site with workers that tell which of them answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.error import ConnectionLost
+from twisted.internet.protocol import Protocol
+
+from tests.integration.running import Proxy, Site, free_ports, until
+
+CONFIG = """
+    {http}
+    server {{
+        listen 127.0.0.1:{front} reuseport;
+        location = /pid {{ echo $pid; }}
+        location / {{ proxy_pass http://$host; }}
+    }}
+    server {{ listen 127.0.0.1:{admin} reuseport; location / {{ dyups_interface; }} location = /pid {{ echo $pid; }} }}
+    server {{ listen 127.0.0.1:{a}; location / {{ echo a; }} }}
+    server {{ listen 127.0.0.1:{b}; location / {{ echo b; }} }}
+"""
+DUMP = "dyups_upstream_conf conf/upstream.conf; include conf/upstream.conf;"
+
+
+class Reply(NamedTuple):
+    """What came back."""
+
+    status: int
+    body: str
+    closing: bool
+    head: str
+
+
+class Talk(Protocol):
+    """One request at a time; the reply's length must be said in its head."""
+
+    def __init__(self) -> None:
+        self._data = b""
+        self._reply: Deferred[Reply] | None = None
+        self.closed = False
+
+    def ask(self, target: str, host: str = "x", method: str = "GET", body: str = "") -> Deferred[Reply]:
+        """Send a request; fires with its reply, fails when the connection ends before."""
+        assert self._reply is None
+        self._reply = Deferred()
+        length = f"Content-Length: {len(body)}\r\n" if body else ""
+        self.transport.write(f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n{length}\r\n{body}".encode())
+        reply = self._reply
+        if self.closed:
+            self.connectionLost(ConnectionLost())
+        return reply
+
+    def dataReceived(self, data: bytes) -> None:
+        self._data += data
+        head, end, rest = self._data.partition(b"\r\n\r\n")
+        if not end or self._reply is None:
+            return
+        lines = head.decode("latin-1").split("\r\n")
+        fields = {
+            name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])
+        }
+        length = int(fields["content-length"])
+        if len(rest) >= length:
+            self._data = rest[length:]
+            reply, self._reply = self._reply, None
+            closing = fields.get("connection") == "close"
+            reply.callback(Reply(int(lines[0].split()[1]), rest[:length].decode(), closing, lines[0]))
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.closed = True
+        reply, self._reply = self._reply, None
+        if reply is not None:
+            reply.errback(ConnectionLost())
+
+
+async def talk(port: int) -> Talk:
+    """A connection."""
+    return await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", port), Talk())
+
+
+class Workers:
+    """A site with workers, and the process that was started on it."""
+
+    def __init__(self, site: Site, ahead: str = "", http: str = DUMP) -> None:
+        self.site = site
+        self.front, self.admin, self.a, self.b = free_ports(4)
+        self.talks: list[Talk] = []
+        self.configure(ahead, http)
+        site.write(f"upstream host1 {{\n    server 127.0.0.1:{self.a};\n}}\n", "conf/upstream.conf")
+        self.proxy: Proxy
+
+    def configure(self, ahead: str = "", http: str = DUMP, more: str = "") -> None:
+        """Write the configuration."""
+        ports = {"front": self.front, "admin": self.admin, "a": self.a, "b": self.b}
+        self.site.http(CONFIG.format(http=http, **ports) + more, ahead or "worker_processes 3;")
+
+    async def start(self) -> Workers:
+        """Start, and return when every worker accepts."""
+        self.proxy = self.site.proxy()
+        await self.proxy.listening(self.front)
+        await self.all_accept()
+        return self
+
+    async def all_accept(self) -> list[int]:
+        """Return when every worker there is accepts: their numbers."""
+        while True:
+            found = await self.roster()
+            if found and all(worker["state"] == "accepting" for worker in found):
+                return [worker["pid"] for worker in found]
+            await until(lambda: True)
+
+    async def talk(self, port: int) -> Talk:
+        """A connection, closed by :meth:`close` at the latest."""
+        self.talks.append(await talk(port))
+        return self.talks[-1]
+
+    async def ask(self, port: int, target: str, *arguments: Any, **options: Any) -> Reply:
+        """A request on a connection of its own."""
+        client = await talk(port)
+        try:
+            return await client.ask(target, *arguments, **options)
+        finally:
+            client.transport.abortConnection()
+
+    async def post(self, name: str, body: str, method: str = "POST") -> Reply:
+        """A change, on a connection of its own."""
+        return await self.ask(self.admin, f"/upstream/{name}", method=method, body=body)
+
+    async def roster(self) -> list[dict[str, Any]]:
+        """What ``/detail?workers=1`` says as JSON."""
+        client = await talk(self.admin)
+        try:
+            client.transport.write(b"")
+            target = "/detail?workers=1 HTTP/1.1\r\nAccept: application/json\r\nX-Rest:"
+            reply = await client.ask(target)
+        finally:
+            client.transport.abortConnection()
+        assert reply.status == 200, reply
+        return json.loads(reply.body)["workers"]
+
+    async def one_for_each(self, pids: list[int], port: int | None = None) -> dict[int, Talk]:
+        """A kept connection to each worker, by its number."""
+        found: dict[int, Talk] = {}
+        for _ in range(400):
+            if len(found) == len(pids):
+                return found
+            client = await self.talk(port or self.front)
+            pid = int((await client.ask("/pid")).body)
+            assert pid in pids
+            found.setdefault(pid, client)
+        raise AssertionError(f"only {found} of {pids} answer")
+
+    def close(self) -> None:
+        """Close every connection."""
+        for client in self.talks:
+            if not client.closed:
+                client.transport.abortConnection()
