@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -98,6 +99,16 @@ def is_running(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] not in "ZX"
 
 
+def children(pid: int) -> list[int]:
+    """The processes that ``pid`` has started, and theirs."""
+    found: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in map(int, path.read_text().split()):
+                found += [child, *children(child)]
+    return found
+
+
 class Site:
     """A prefix folder: ``conf/``, ``logs/`` and the processes that were started on it."""
 
@@ -144,12 +155,16 @@ class Site:
 
     async def clean(self) -> None:
         """End whatever still runs: by its number."""
-        for proxy in self.started:
-            proxy.kill()
-            await proxy.ended()
+        left = [pid for proxy in self.started for pid in proxy.all_pids()]
         if self.pid_file.is_file():
-            with suppress(ValueError, OSError):
-                os.kill(int(self.pid_file.read_text()), signal.SIGKILL)
+            with suppress(ValueError):
+                daemon = int(self.pid_file.read_text())
+                left += [daemon, *children(daemon)]
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for proxy in self.started:
+            await proxy.ended()
 
 
 class Proxy:
@@ -179,6 +194,7 @@ class Proxy:
                 env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
             )
         self.pid = self.process.pid
+        self._under: set[int] = set()
 
     @property
     def output(self) -> str:
@@ -197,12 +213,19 @@ class Proxy:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
+    def all_pids(self) -> list[int]:
+        """The numbers of its processes, its own first; none once it has ended."""
+        return [self.pid, *children(self.pid)] if self.process.poll() is None else []
+
     async def ended(self) -> int:
-        """The exit status, once there is one."""
-        return await deferToThread(self.process.wait, BOUND)
+        """The exit status, once there is one and nothing that it started is left."""
+        code = await deferToThread(self.process.wait, BOUND)
+        await until(lambda: not any(map(is_running, self._under)), "the end of the processes that it started")
+        return code
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it still runs."""
+        self._under |= set(self.all_pids()) - {self.pid}
         if self.process.poll() is None:
             self.process.send_signal(number)
 
@@ -216,8 +239,9 @@ class Proxy:
         return await self.ended()
 
     def high_water(self) -> int:
-        """The most memory it has ever held, in bytes (VmHWM)."""
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-        raise AssertionError("no VmHWM")
+        """The most memory that each of its processes has ever held (VmHWM), added up, in bytes."""
+        total = 0
+        for pid in self.all_pids():
+            (line,) = re.findall(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+            total += int(line) * 1024
+        return total

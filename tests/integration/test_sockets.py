@@ -164,6 +164,7 @@ async def test_unix_sockets_on_both_sides(site: Site, wires: Wires, reactor: str
         await proxy.ended()
         assert front.exists()
     last = await site.proxy(reactor=reactor).listening(port)
+    assert await curl("--unix-socket", str(front), "http://a/") == b"over unix"
     await last.stop()
     assert not front.exists()
 

@@ -243,6 +243,7 @@ async def test_term_and_ctrl_c_end_it(site: Site, number: signal.Signals) -> Non
     """At once, port free, pid file gone, no traceback anywhere."""
     port = echo_site(site, "error_log logs/error.log info;")
     proxy = await site.proxy().listening(port)
+    assert await curl(f"127.0.0.1:{port}") == b"here\n"
     proxy.signal(number)
     await proxy.ended()
     assert is_free(port)
