@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test install lint types contracts trial pytest docs clean bench
+.PHONY: compiled-trial run test install lint types contracts trial pytest compiled docs clean bench
 
 run: $(VENV)/.installed
 	@mkdir -p .run
@@ -15,7 +15,7 @@ run: $(VENV)/.installed
 
 install: $(VENV)/.installed-test
 
-test: lint types contracts trial pytest
+test: lint types contracts trial pytest compiled
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -43,6 +43,18 @@ trial: $(VENV)/.installed-test
 
 pytest: $(VENV)/.installed-test
 	$(BIN)/pytest --cov --cov-report=term
+
+# The hot modules as an ordinary installation has them: compiled by mypyc, under the same tests.
+compiled: $(VENV)/.installed-test
+	@if command -v cc > /dev/null; then $(MAKE) --no-print-directory compiled-trial; \
+	else echo 'compiled: skipped, there is no C compiler (cc)'; fi
+
+compiled-trial:
+	rm -rf .run/compiled && mkdir -p .run/compiled
+	cp -R dyups tests twisted setup.py setup.cfg pyproject.toml README.rst LICENSE .run/compiled
+	cd .run/compiled && DYUPS_COMPILE=1 ../../$(BIN)/python setup.py --quiet build_ext --inplace
+	cd .run/compiled && ../../$(BIN)/python -m twisted.trial --reporter=text \
+		tests.http1 tests.balancing tests.upstream tests.proxy
 
 docs: $(VENV)/.installed-test
 	$(BIN)/python -m dyups.config.reference docs
