@@ -62,7 +62,14 @@ def _iso8601(second: int) -> bytes:
 
 def _remote_user(x: Exchange) -> bytes:
     """The user name of ``Authorization: Basic`` (RFC 7617 section 2), checked or not."""
-    scheme, _, coded = x.head.value(b"authorization").partition(b" ")
+    for field in x.head.fields:
+        if field.name == b"authorization":
+            return _basic_user(field.value)
+    return b""
+
+
+def _basic_user(value: bytes) -> bytes:
+    scheme, _, coded = value.partition(b" ")
     if scheme.lower() != b"basic":
         return b""
     try:
