@@ -68,13 +68,13 @@ def choice(*allowed: str) -> Kind:
 
 
 def word_set(allowed: frozenset[str], off: str) -> Kind:
-    """One or more of the words as a set (``ngx_conf_set_bitmask_slot``); ``off`` stands for the empty set."""
+    """One or more of the words as a set (``ngx_conf_set_bitmask_slot``); ``off`` outweighs all others: the empty set."""
 
     def read(call: Call) -> frozenset[str]:
         for word in call.args:
             if word != off and word not in allowed:
                 raise ConfigError(f'invalid value "{word}"')
-        return frozenset(call.args) - {off}
+        return frozenset() if off in call.args else frozenset(call.args)
 
     return Kind(f"{' | '.join(sorted(allowed))} | {off} …", 1, None, read)
 

@@ -24,6 +24,7 @@ GOOD: tuple[tuple[Kind, str, Any], ...] = (
     (kinds.choice("a", "b"), "b", "b"),
     (COLOURS, "red blue red", frozenset({"red", "blue"})),
     (COLOURS, "off", frozenset()),
+    (COLOURS, "red off", frozenset()),
     (kinds.ONLY_OFF, "off", "off"),
 )
 BAD = (
