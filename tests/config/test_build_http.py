@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.build import load
-from dyups.config.model import DyupsSettings, ErrorLog, NameKind, Place
+from dyups.config.model import BalancingSpec, DyupsSettings, ErrorLog, NameKind, Place
 from dyups.interfaces import TcpAddress
 from tests.config.helpers import FILE, PREFIX, Table, http_of, message_of, server_of, settings_of
 
@@ -99,6 +99,12 @@ class Http(SynchronousTestCase):
         self.assertEqual(
             [(spec.name, spec.place) for spec in found], [("b", Place(FILE, 3)), ("a", Place(FILE, 4))]
         )
+
+    def test_keys_of_upstreams(self) -> None:
+        """The key of a balancing method may read what ``set`` defines anywhere; texts of run time may too."""
+        http = http_of("upstream b { hash $mine$uri; server x; }\nserver { set $mine 1; }")
+        self.assertEqual(http.upstreams[0].balancing, BalancingSpec("hash", ("$mine$uri",)))
+        self.assertEqual(http.user_variables, {"mine"})
 
     def test_harmless(self) -> None:
         """What has no meaning here is accepted."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from dyups.balancing.consistent_hash import murmur2
 from dyups.config.upstreams import parse_commands
 from dyups.interfaces import Getter
 from dyups.upstream.map import UpstreamMap
@@ -52,6 +53,9 @@ KEYS = [f"/{number * 7919}/key-{number}" for number in range(60)] + ["", "0", "a
 CLIENTS = [f"{number % 250}.{number * 7 % 256}.{number * 13 % 256}.{number}" for number in range(1, 50)]
 CLIENTS += ["2001:db8::1", "2001:db8::2", "fe80::1:2:3", "::ffff:10.0.0.1", "10.0.0.1"]
 
+#: nginx shows MurmurHash2, which Tengine's ring is made of, only as the share of all hashes that it is in.
+SHARES = " ".join(f"1% {share};" for share in range(99))
+
 CONFIGURATION = """
 daemon off; master_process off; pid nginx.pid; error_log error.log crit;
 events {{ }}
@@ -60,10 +64,12 @@ http {{
     uwsgi_temp_path tmp; scgi_temp_path tmp;
     set_real_ip_from 127.0.0.1; real_ip_header X-Client;
     {upstreams}
+    split_clients $arg_k $share {{ {shares} * last; }}
     server {{
         listen 127.0.0.1:{port};
         keepalive_requests 100000;
         {locations}
+        location =/share {{ return 204; add_header X-Asked $share; }}
     }}
 }}
 """
@@ -90,7 +96,7 @@ class Nginx:
         )
         (folder / "tmp").mkdir()
         (folder / "nginx.conf").write_text(
-            CONFIGURATION.format(upstreams=upstreams, locations=locations, port=self.port)
+            CONFIGURATION.format(upstreams=upstreams, locations=locations, port=self.port, shares=SHARES)
         )
         assert NGINX is not None
         self.process = subprocess.Popen(
@@ -103,7 +109,7 @@ class Nginx:
             sleep(0.01)
         self.connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
 
-    def asked(self, number: int, key: str, client: str) -> list[str]:
+    def asked(self, number: int | str, key: str, client: str) -> list[str]:
         """The servers that a request was tried on, in order."""
         self.connection.request("GET", f"/{number}?k={key}", headers={"X-Client": client})
         response = self.connection.getresponse()
@@ -165,4 +171,13 @@ def test_same_servers(served: tuple[Nginx, UpstreamMap, Any], name: str, method:
     )
     theirs = [nginx.asked(number, *request) for request in requests]
     assert [ours(upstreams, number, *request) for request in requests] == theirs
-    assert len({asked[0] for asked in theirs}) > (name != "alone")
+    assert len({asked[0] for asked in theirs}) >= (1 if name == "alone" else 2)
+
+
+def test_same_murmur(served: tuple[Nginx, UpstreamMap, Any]) -> None:
+    """MurmurHash2 of every key is in nginx's hundredth, keys of every length among them."""
+    nginx = served[0]
+    hundredth = 0xFFFFFFFF // 100
+    for key in (*KEYS, *("x" * length for length in range(20))):
+        share = murmur2(key.encode()) // hundredth
+        assert nginx.asked("share", key, "10.0.0.1") == [str(share) if share < 99 else "last"], key

@@ -10,9 +10,10 @@ from twisted.internet.address import UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups._version import VERSION
+from dyups.config.model import Http
 from dyups.proxy import variables
 from dyups.proxy.exchange import AttemptRecord
-from dyups.proxy.variables import ProxyVariables
+from dyups.proxy.variables import ProxyVariables, variables_of_run_time
 from tests.proxy.conversation import World, get, head
 
 REQUEST = (
@@ -223,6 +224,13 @@ class TableTests(SynchronousTestCase):
         self.assertFalse(table.attempts_wanted)
         table.lookup("upstream_status")
         self.assertTrue(table.attempts_wanted)
+
+    def test_of_run_time(self) -> None:
+        """The commands of a POST may read what the configuration defines, and whatever is built in."""
+        table = variables_of_run_time(Http(user_variables=frozenset({"mine"})))
+        self.assertIsNotNone(table.lookup("mine"))
+        self.assertIsNotNone(table.lookup("remote_addr"))
+        self.assertIsNone(table.lookup("nosuchvar"))
 
     def test_every_one_has_a_row(self) -> None:
         """No variable without a row above."""

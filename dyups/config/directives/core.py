@@ -102,7 +102,7 @@ ENTRIES: tuple[Entry, ...] = (
         _MAIN,
         TIME,
         Settings,
-        "",
+        "0s",
         "How long a worker that ends gracefully may go on with the requests that it has; then their connections "
         "are closed.  Without it there is no limit.",
         merge=Merge.NONE,
