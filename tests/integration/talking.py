@@ -10,8 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Protocol
+from twisted.internet.task import deferLater
 
-from tests.integration.running import Proxy, Site, free_ports, until
+from tests.integration.running import Proxy, Site, free_ports
 
 CONFIG = """
     {http}
@@ -112,7 +113,13 @@ class Workers:
             found = await self.roster()
             if found and all(worker["state"] == "accepting" for worker in found):
                 return [worker["pid"] for worker in found]
-            await until(lambda: True)
+            await deferLater(reactor, 0.02)
+
+    @property
+    def journal(self) -> str:
+        """What is in the journal of the dump."""
+        path = self.site.root / "conf" / "upstream.conf.journal"
+        return path.read_bytes().decode("latin-1") if path.exists() else ""
 
     async def talk(self, port: int) -> Talk:
         """A connection, closed by :meth:`close` at the latest."""
@@ -135,7 +142,6 @@ class Workers:
         """What ``/detail?workers=1`` says as JSON."""
         client = await talk(self.admin)
         try:
-            client.transport.write(b"")
             target = "/detail?workers=1 HTTP/1.1\r\nAccept: application/json\r\nX-Rest:"
             reply = await client.ask(target)
         finally:
