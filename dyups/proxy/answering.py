@@ -21,7 +21,7 @@ from dyups.proxy.plan import ForwardPlan
 from dyups.proxy.plane import DataPlane, complain
 from dyups.proxy.route import ListenRoutes
 from dyups.proxy.serving import DISCARD
-from dyups.proxy.unsent import unsent_bytes
+from dyups.proxy.unsent import in_flight, unsent_bytes
 from dyups.upstream.group import Group
 
 HEAD, BODY, BUSY, TUNNEL, LINGER, GONE = range(6)
@@ -90,7 +90,7 @@ class ClientAnswers:
         self._requests = 0
         self._sink: BodySink = DISCARD
         self._unsent = -1
-        """Bytes that the transport held when we last looked, where the client is slow."""
+        """Bytes that were on their way when we last looked, where the client is slow."""
 
     def __repr__(self) -> str:
         return f"<ClientConnection {STATE_NAMES[self.state]} requests={self._requests}>"
@@ -227,8 +227,8 @@ class ClientAnswers:
             return
         self.state = LINGER
         self._ahead = b""
-        self._unsent = unsent_bytes(self.transport)
-        if self._unsent > 0:
+        if unsent_bytes(self.transport) > 0:
+            self._unsent = in_flight(self.transport)
             self._linger_until = NEVER
             self.deadline = self.plane.deadlines.now + self.exchange.route.send_timeout
         else:
@@ -258,7 +258,7 @@ class ClientAnswers:
         if self.state != GONE:
             self.state = LINGER
             self._linger_until = 0.0
-            self._unsent = unsent_bytes(self.transport)
+            self._unsent = in_flight(self.transport)
             self.deadline = self.plane.deadlines.now + self.exchange.route.send_timeout
             self.transport.unregisterProducer()  # type: ignore[attr-defined]
             self.transport.loseConnection()
@@ -286,7 +286,7 @@ class ClientAnswers:
     def pauseProducing(self) -> None:
         """The client takes no more for now (the transport holds enough)."""
         self.write_blocked = True
-        self._unsent = unsent_bytes(self.transport)
+        self._unsent = in_flight(self.transport)
         self.deadline = self.plane.deadlines.now + self.exchange.route.send_timeout
         self._sink.client_paused()
 
@@ -340,7 +340,7 @@ class ClientAnswers:
 
     def _too_slow(self) -> None:
         """``send_timeout`` runs between two writes: a client that took something meanwhile gets another term."""
-        unsent = unsent_bytes(self.transport)
+        unsent = in_flight(self.transport)
         if 0 <= unsent != self._unsent:
             self._unsent = unsent
             self.deadline = self.plane.deadlines.now + self.exchange.route.send_timeout
@@ -352,11 +352,11 @@ class ClientAnswers:
 
     def _still_leaving(self) -> None:
         """Everything is written: as long as it goes out we wait, then for the client to have read it, then not."""
-        unsent = unsent_bytes(self.transport)
-        if 0 < unsent < self._unsent:
+        held, unsent = unsent_bytes(self.transport), in_flight(self.transport)
+        if held > 0 and unsent < self._unsent:
             self._unsent = unsent
             self.deadline = self.plane.deadlines.now + self.exchange.route.send_timeout
-        elif unsent > 0 or not self._linger_until:
+        elif held > 0 or not self._linger_until:
             self._abort()
         elif self._linger_until == NEVER:
             self._linger_from_now()

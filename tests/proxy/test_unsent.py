@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import sys
+from unittest import skipIf
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.proxy.unsent import unsent_bytes
+from dyups.proxy.unsent import in_flight, unsent_bytes
 
 
 class Ours:
@@ -36,3 +40,22 @@ class Unsent(SynchronousTestCase):
     def test_unknown(self) -> None:
         """Any other holds an unknown amount."""
         self.assertEqual(unsent_bytes(object()), -1)
+        self.assertEqual(in_flight(object()), -1)
+
+    def test_no_descriptor(self) -> None:
+        """Where the system holds nothing that we know of, our own buffer counts alone."""
+        self.assertEqual(in_flight(Ours()), 7)
+
+    @skipIf(sys.platform != "linux", "only Linux says what it holds")
+    def test_system(self) -> None:
+        """What the other end has not read yet counts, as long as there is a connection."""
+        one, other = socket.socketpair()
+        self.addCleanup(other.close)
+        transport = Ours()
+        transport.fileno = one.fileno  # type: ignore[attr-defined]
+        one.send(b"x" * 1000)
+        self.assertGreaterEqual(in_flight(transport), 1007)
+        other.recv(1000)
+        self.assertEqual(in_flight(transport), 7)
+        one.close()
+        self.assertEqual(in_flight(transport), 7)
