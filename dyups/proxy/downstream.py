@@ -86,6 +86,10 @@ class ClientConnection(ClientAnswers):
             self._answered = True
             sink.client_gone()
             self._over()
+        elif state == HEAD and self._started_head:
+            self._unread(self._ahead)  # a request all the same: nginx logs it as 400
+            self.exchange.status = 400
+            self._over()
 
     # -- what the client sends ---------------------------------------------------------------------------------
 

@@ -103,6 +103,25 @@ class OwnAnswers(AccessLogTestCase):
         self.world.pass_time(10)
         self.assertEqual([line.split(" ", 2)[0] for line in self.lines()], ["408"])
 
+    def test_part_of_a_head(self) -> None:
+        """A client that leaves within a head is 400, with the line that came; one that leaves before is nothing."""
+        self.world.client().hang_up()
+        idle, client = self.world.client(), self.world.client()
+        idle.say(get("/echo"))
+        idle.hang_up()
+        client.say(b"GET /x HT")
+        client.hang_up()
+        self.assertEqual(self.lines()[1:], ['400 0 "GET /x HT" [-] [-]'])
+
+    def test_late_head_then_gone(self) -> None:
+        """After the 408 the end of the connection is no second line."""
+        client = self.world.client()
+        client.say(b"GET / HTTP/1.1\r\n")
+        self.world.pass_time(10)
+        client.read()
+        client.hang_up()
+        self.assertEqual(len(self.lines()), 1)
+
     def test_silent(self) -> None:
         """``return 444`` is logged although nothing is answered."""
         self.assertEqual(self.world.ask(get("/silent")), b"")
