@@ -46,7 +46,8 @@ class Ketama(WithFallback[N]):
         self._owners: array[int] = array("I")
         """The place in ``_servers`` of each point's owner."""
         self._servers: list[RoundRobin[N]] = []
-        """By name as written: the addresses of a name take turns."""
+        """By name as written.  The addresses of a name take turns, which nginx counts together with those of requests
+        that the ring gives nobody, and we apart."""
 
     def pick(self, exchange: Any, tried: Container[Any], now: float) -> N | None:
         """A peer of the key's server; see :class:`~dyups.balancing.base.Balancer`."""
@@ -67,13 +68,13 @@ class Ketama(WithFallback[N]):
         by_name: dict[str, list[N]] = {}
         for peer in self._peers:
             by_name.setdefault(peer.spec.address, []).append(peer)
+        self._servers = [RoundRobin(peers, self._tally, alone=False) for peers in by_name.values()]
         ring: dict[int, int] = {}
-        for owner, (name, peers) in enumerate(by_name.items()):
-            self._servers.append(RoundRobin(peers, self._tally, alone=False))
-            for point in points_of(name, max(peer.weight for peer in peers)):
-                ring.setdefault(point, owner)  # nginx too keeps the first of equal points
+        for owner, (name, peers) in reversed([*enumerate(by_name.items())]):
+            # In reverse, since nginx keeps the first of equal points.
+            ring.update(dict.fromkeys(points_of(name, max(peer.weight for peer in peers)), owner))
         self._hashes.extend(sorted(ring))
-        self._owners.extend(ring[point] for point in self._hashes)
+        self._owners.extend(map(ring.__getitem__, self._hashes))
 
 
 def points_of(name: str, weight: int) -> Iterator[int]:

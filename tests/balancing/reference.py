@@ -26,12 +26,20 @@ class Named(Server):
         return ServerSpec(self.name)
 
 
+def crc_of_byte(crc: int) -> int:
+    """A row of ``ngx_crc32_table256``."""
+    for _ in range(8):
+        crc = crc >> 1 ^ 0xEDB88320 if crc & 1 else crc >> 1
+    return crc
+
+
+CRC_TABLE = [crc_of_byte(byte) for byte in range(256)]
+
+
 def crc32(data: bytes, crc: int = 0xFFFFFFFF) -> int:
     """``ngx_crc32_update``, without init and final."""
     for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ 0xEDB88320 if crc & 1 else crc >> 1
+        crc = CRC_TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
     return crc
 
 

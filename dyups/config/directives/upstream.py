@@ -12,8 +12,8 @@ from dyups.errors import ConfigError
 BALANCING = ("least_time", "sticky", "session_sticky")
 #: Those that are served but know no backup servers.
 WITHOUT_BACKUP = ("consistent_hash", "hash", "ip_hash", "random")
-#: What a hash ring may hold, all weights together: one worker makes it in less than a second.
-MOST_POINTS = 1 << 20
+#: What a hash ring may hold, all weights together: a worker makes it within about a second.
+MOST_POINTS = 1 << 19
 #: The points of a server, for each unit of its weight (``balancing.ketama``).
 POINTS_PER_WEIGHT = 160
 
@@ -144,7 +144,7 @@ ENTRIES: tuple[Entry, ...] = (
         Kind("key [consistent]", 1, 2, _by_key),
         "Asks the same server for the same key, a text with variables.  With ``consistent`` few keys move when servers "
         "come or go (ketama).  Both mappings are nginx's and those of memcached clients.  The weights of a "
-        "consistent group may be 6553 together.",
+        "consistent group may be 3276 together.",
     ),
     _balancing(
         "random",
