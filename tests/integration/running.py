@@ -70,6 +70,13 @@ def is_free(port: int) -> bool:
     return True
 
 
+def nonsense(port: int) -> bytes:
+    """What a request is answered that no location is asked for; empty where nobody answers."""
+    with socket.create_connection(("127.0.0.1", port), BOUND) as client:
+        client.sendall(b"nonsense\r\n\r\n")
+        return client.recv(4096)
+
+
 async def run(*command: str | Path, cwd: Path | None = None, bound: float = BOUND, **options: object):
     """Run a command to its end; its ``returncode``, ``stdout`` and ``stderr`` (bytes)."""
     return await deferToThread(
@@ -135,8 +142,8 @@ class Site:
         path.write_text(text)
         return path
 
-    def http(self, body: str, ahead: str = "") -> Path:
-        """``conf/nginx.conf`` in the foreground with ``body`` as its ``http`` block."""
+    def http(self, body: str, ahead: str = "master_process off;") -> Path:
+        """``conf/nginx.conf`` in the foreground, one process unless said otherwise, ``body`` as its ``http`` block."""
         return self.write(f"daemon off;\n{ahead}\nevents {{ }}\nhttp {{\n{body}\n}}\n")
 
     def seed(self, ports: list[int]) -> None:
@@ -202,9 +209,11 @@ class Proxy:
         return self._output.read_text()
 
     async def listening(self, *ports: int) -> Proxy:
-        """Return when all ``ports`` accept connections."""
+        """Return when somebody answers on all ``ports``: a socket listens long before its process serves."""
         for port in ports:
             await until(lambda port=port: self._accepts(port), f"port {port}")
+            answer = await deferToThread(nonsense, port)
+            assert b" 400 " in answer, answer
         return self
 
     def _accepts(self, port: int) -> bool:

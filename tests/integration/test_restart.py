@@ -23,10 +23,10 @@ CONFIG = """
 UPSTREAM = "upstream host1 {\n    server 127.0.0.1:9;\n}\n"
 
 
-def stored_site(site: Site) -> int:
+def stored_site(site: Site, ahead: str = "master_process off;") -> int:
     """A site with a dump file and an interface; the interface's port."""
     (port,) = free_ports(1)
-    site.http(CONFIG.format(port))
+    site.http(CONFIG.format(port), ahead)
     site.write(UPSTREAM, "conf/upstream.conf")
     return port
 
@@ -54,10 +54,11 @@ async def nginx_accepts(site: Site) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("ahead", ["master_process off;", "worker_processes 2;"])
 @pytest_twisted.ensureDeferred
-async def test_an_acknowledged_upstream_survives_kill_nine(site: Site) -> None:
+async def test_an_acknowledged_upstream_survives_kill_nine(site: Site, ahead: str) -> None:
     """``success``, then ``kill -9`` at once, then a new start: it is there, and the configured ones are too."""
-    port = stored_site(site)
+    port = stored_site(site, ahead)
     first = await site.proxy().listening(port)
     assert (
         await curl("-d", "server 127.0.0.1:8089 weight=2;", f"127.0.0.1:{port}/upstream/dyhost") == b"success"
