@@ -133,7 +133,7 @@ class Worker:
             self._give_up_at = self._now() + self._shutdown_timeout
         self._ending = LoopingCall(self._end_when_done)
         self._ending.clock = self._reactor
-        self._ending.start(DONE_YET, now=True)
+        self._ending.start(DONE_YET, now=False)  # what was accepted a moment ago counts, too
 
     def reopen(self) -> None:
         """Open the logs anew."""
