@@ -165,6 +165,21 @@ class LogFormat:
 
 
 @dataclass(frozen=True, slots=True)
+class Syslog:
+    """``syslog:server=…``: where datagrams go, and what stands in them."""
+
+    host: str
+    """Empty for a unix socket."""
+    port: int
+    path: str
+    """Of a unix socket, else empty."""
+    priority: int
+    """Facility and severity (RFC 3164 section 4.1.1)."""
+    tag: str
+    hostname: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AccessLog:
     """One ``access_log``."""
 
@@ -177,6 +192,8 @@ class AccessLog:
     """Seconds after which the buffer is written anyway; 0 for never."""
     condition: Template | None = None
     """``if=``: a request for which this is empty or ``0`` is not logged."""
+    syslog: Syslog | None = None
+    """Where lines are sent; then ``path`` names no file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,5 +3,6 @@
 errorlog   ``error_log``: Twisted's log events in nginx's line form
 accesslog  ``access_log``: which lines go to which log
 logformat  ``log_format``: an exchange as a line
+syslog     access logs as datagrams
 logfile    the files of access logs, written in batches
 """

@@ -13,11 +13,12 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
-from dyups.config.model import AccessLog, Http, Location, LocationSettings
+from dyups.config.model import AccessLog, Http, Location, LocationSettings, Syslog
 from dyups.errors import ConfigError
 from dyups.metrics.errorlog import make_folder
 from dyups.metrics.logfile import MOST_WAITING, PAUSE, BatchFile, NamedFiles, Tell, failed, open_log
 from dyups.metrics.logformat import compile_line
+from dyups.metrics.syslog import SyslogSender
 
 #: What is done when a request is complete; the argument is the data plane's ``Exchange``.
 Record = Callable[[Any], None]
@@ -29,7 +30,7 @@ class AccessLogs:
     Before :meth:`start` and after :meth:`stop` each line is written at once.
     """
 
-    __slots__ = ("_files", "_http", "_named", "_records", "_tell")
+    __slots__ = ("_files", "_http", "_named", "_records", "_senders", "_tell")
 
     def __init__(self, http: Http, tell: Tell) -> None:
         self._http = http
@@ -37,6 +38,7 @@ class AccessLogs:
         self._tell = tell
         self._files: dict[str, BatchFile] = {}
         self._named = NamedFiles(tell)
+        self._senders: dict[Syslog, SyslogSender] = {}
         self._records: dict[int, Record] = {}
         chosen = {id(found.access_log): used(found.access_log) for found in each_settings(http)}
         buffers = _buffers(log for logs in chosen.values() for log in logs)
@@ -48,7 +50,10 @@ class AccessLogs:
         if log.path.constant is None:
             path, add_named = log.path.render, self._named.add
             return _conditional(log, lambda exchange: add_named(line(exchange), path(exchange)))
-        add = self._file(log.path.source, buffers).add
+        if log.syslog is not None:
+            add = self._sender(log.syslog).add
+        else:
+            add = self._file(log.path.source, buffers).add
         return _conditional(log, lambda exchange: add(line(exchange)))
 
     def _file(self, path: str, buffers: dict[str, tuple[int, float | None]]) -> BatchFile:
@@ -56,6 +61,13 @@ class AccessLogs:
         found = self._files.get(path)
         if found is None:
             found = self._files[path] = BatchFile(path, self._tell, *buffers.get(path, (MOST_WAITING, PAUSE)))
+        return found
+
+    def _sender(self, target: Syslog) -> SyslogSender:
+        """The sender to ``target``, one for all logs that go there."""
+        found = self._senders.get(target)
+        if found is None:
+            found = self._senders[target] = SyslogSender(target, self._tell)
         return found
 
     def write(self, exchange: Any) -> None:
@@ -86,12 +98,14 @@ class AccessLogs:
                 file.reopen()
             except OSError as error:
                 problems.append(failed("open", error.filename, error))
+        for sender in self._senders.values():
+            sender.reopen()
         return problems
 
     def close(self) -> None:
         """Write what waits, and no more."""
-        for file in self._all():
-            file.close()
+        for each in (*self._all(), *self._senders.values()):
+            each.close()
 
 
 def check_access_logs(http: Http) -> None:
@@ -99,8 +113,9 @@ def check_access_logs(http: Http) -> None:
 
     Raises ConfigError, in nginx's words, for a file that cannot be opened.
     """
-    logs = (log for settings in each_settings(http) for log in used(settings.access_log))
-    for path in dict.fromkeys(log.path.source for log in logs if log.path.constant is not None):
+    logs = [log for settings in each_settings(http) for log in used(settings.access_log)]
+    files = (log for log in logs if log.path.constant is not None and log.syslog is None)
+    for path in dict.fromkeys(log.path.source for log in files):
         make_folder(path)
         try:
             os.close(open_log(path))

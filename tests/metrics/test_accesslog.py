@@ -11,10 +11,11 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.build import build
-from dyups.config.model import Http, LocationSettings
+from dyups.config.model import Http, LocationSettings, Syslog
 from dyups.config.parser import Tree, parse_text
 from dyups.errors import ConfigError
 from dyups.interfaces import Getter
+from dyups.metrics import accesslog
 from dyups.metrics.accesslog import AccessLogs, check_access_logs, each_settings, used
 from dyups.metrics.logfile import PAUSE
 
@@ -109,6 +110,34 @@ class Choice(LogTestCase):
         self.assertEqual(self.text("a.log"), "")
         logs.write(self.exchange(0, u=b"5"))
         self.assertEqual(self.text("a.log"), "12\n34\n5\n")
+
+    def test_syslog(self) -> None:
+        """Logs to one target share a sender, which follows the life of the files; no file is made for it."""
+        made: list[Any] = []
+
+        class Sender(list[bytes]):
+            def __init__(self, target: Syslog, tell: object) -> None:
+                made.append(self)
+
+            def add(self, line: bytes) -> None:
+                self.append(line)
+
+            def reopen(self) -> None:
+                self.append(b"reopened")
+
+            def close(self) -> None:
+                self.append(b"closed")
+
+        self.patch(accesslog, "SyslogSender", Sender)
+        text = "access_log syslog:server=unix:/x u;"
+        logs = self.logs(f"server {{ {text} location / {{ {text} }} }}")
+        logs.write(self.exchange(0, u=b"a"))
+        logs.write(self.exchange(1, u=b"b"))
+        self.assertEqual(logs.reopen(), [])
+        logs.close()
+        self.assertEqual(made, [[b"a\n", b"b\n", b"reopened", b"closed"]])
+        check_access_logs(self.found)
+        self.assertEqual(os.listdir(self.prefix), [])
 
     def test_foreign_settings(self) -> None:
         """Settings of another configuration have no logs here."""

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dyups.config.directives.entry import Call, Context, Entry, Kind, Merge, setting
 from dyups.config.model import AccessLog, Http, LocationSettings, LogEscape, LogFormat, Template
 from dyups.config.scope import Scope
+from dyups.config.syslog import PREFIX, parse_syslog
 from dyups.config.values import parse_size, parse_time
 from dyups.config.variables import Part, compile_parts, concatenate, constant, has_variables
 from dyups.errors import ConfigError
@@ -85,9 +86,8 @@ def _access_log(call: Call) -> AccessLog | None:
         if rest:
             raise ConfigError(f'invalid parameter "{rest[0]}"')
         return None
-    if path.startswith("syslog:"):
-        raise ConfigError('"syslog:" is not supported in "access_log" directive')
     scope = call.scope
+    syslog = parse_syslog(path) if path.startswith(PREFIX) else None
     log_format = _format(rest[0] if rest else COMBINED, scope)
     buffer, flush = 0, 0.0
     condition: Template | None = None
@@ -104,6 +104,10 @@ def _access_log(call: Call) -> AccessLog | None:
         else:
             raise ConfigError(f'invalid parameter "{word}"')
     _check_buffer(path, buffer, flush, scope)
+    if syslog is not None:
+        if buffer:
+            raise ConfigError("logs to syslog cannot be buffered")
+        return AccessLog(constant(path), log_format, condition=condition, syslog=syslog)
     return AccessLog(_path(path, scope), log_format, buffer, flush, condition)
 
 
@@ -161,14 +165,21 @@ ENTRIES: tuple[Entry, ...] = (
     setting(
         "access_log",
         Context.HTTP_SERVER_LOCATION | Context.IF | Context.LIMIT_EXCEPT,
-        Kind("path [format [buffer=size] [flush=time] [if=condition]] | off", 1, None, _access_log),
+        Kind(
+            "path | syslog:server=address[,…] [format [buffer=size] [flush=time] [if=condition]] | off",
+            1,
+            None,
+            _access_log,
+        ),
         LocationSettings,
         f"{DEFAULT_ACCESS_LOG} {COMBINED}",
         "A log of requests, a line for each, relative to the prefix; several may stand side by side, and those of a "
         "block replace those of the blocks around it.  Lines are written some milliseconds later, many in one write; "
         "with ``buffer`` once so many bytes are together, or ``flush`` has passed, or the log is opened anew, or the "
         "process ends.  With variables in the path the file is opened for each write.  With ``if`` a request is not "
-        "logged for which the condition is empty or ``0``.  ``off`` logs nothing in its block.",
+        "logged for which the condition is empty or ``0``.  ``off`` logs nothing in its block.  "
+        "``syslog:server=`` sends each line to an address, with port 514 by default, or to ``unix:path``; behind it, "
+        "after commas, ``facility=`` (``local7``), ``severity=`` (``info``), ``tag=`` (``dyups``) and ``nohostname``.",
         several=True,
         reads_default=False,
     ),

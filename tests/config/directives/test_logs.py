@@ -150,3 +150,13 @@ class Logs(SynchronousTestCase):
             message_of(self, settings_of, "access_log off;"),
             '"access_log" directive is not allowed here in conf/nginx.conf:2',
         )
+
+    def test_syslog(self) -> None:
+        """``syslog:`` names no file and has no buffer."""
+        log = only(location_of("access_log syslog:server=unix:/dev/log combined if=$host;").settings)
+        assert log.syslog is not None
+        self.assertEqual((log.syslog.path, log.condition is None), ("/dev/log", False))
+        self.assertEqual(
+            message_of(self, location_of, "access_log syslog:server=unix:/dev/log combined buffer=1k;"),
+            "logs to syslog cannot be buffered in conf/nginx.conf:5",
+        )
