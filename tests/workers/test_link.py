@@ -1,0 +1,147 @@
+"""Tests of dyups.workers.link."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.python.failure import Failure
+from twisted.test.iosim import FakeTransport, connect
+from twisted.trial.unittest import SynchronousTestCase
+
+from dyups.control.remote import Outcome
+from dyups.workers.link import MasterEnd, Once, State, WorkerEnd
+
+BIG = "é" * 200_000
+
+
+class Seen:
+    """Both sides' listener: what was said."""
+
+    def __init__(self) -> None:
+        self.said: list[Any] = []
+        self.outcome = Outcome(409, "wait")
+
+    def linked(self, link: Any) -> None:
+        self.said.append("linked")
+
+    def unlinked(self) -> None:
+        self.said.append("unlinked")
+
+    def ready(self, state: State) -> None:
+        self.said.append(("ready", state))
+
+    def update(self, number: int, name: str, body: str) -> Deferred[Outcome]:
+        self.said.append(("update", number, name, body))
+        return succeed(self.outcome)
+
+    def delete(self, number: int, name: str) -> Deferred[Outcome]:
+        self.said.append(("delete", number, name))
+        return succeed(self.outcome)
+
+    def forget(self, number: int) -> None:
+        self.said.append(("forget", number))
+
+    def roster(self) -> list[dict[str, Any]]:
+        return [{"pid": 1, "text": BIG}]
+
+    def apply(self, sequence: int) -> State:
+        self.said.append(("apply", sequence))
+        return State(sequence, 1 << 127)
+
+    def accept(self) -> None:
+        self.said.append("accept")
+
+    def quit(self, graceful: bool, idle: float) -> None:
+        self.said.append(("quit", graceful, idle))
+
+    def reopen(self) -> None:
+        self.said.append("reopen")
+
+
+class LinkTests(SynchronousTestCase):
+    """Two ends with a wire in memory."""
+
+    def setUp(self) -> None:
+        self.at_master, self.at_worker = Seen(), Seen()
+        self.master, self.worker = MasterEnd(self.at_master), WorkerEnd(self.at_worker)
+        self.pump = connect(
+            self.master,
+            FakeTransport(self.master, isServer=True),
+            self.worker,
+            FakeTransport(self.worker, isServer=False),
+        )
+        self.at_master.said.clear()
+        self.at_worker.said.clear()
+
+    def test_linked(self) -> None:
+        """Both sides hear when the channel is there, and when it has ended; who waits then hears it too."""
+        self.setUp()
+        waiting = self.master.apply(1)
+        for end in (self.master, self.worker):
+            end.connectionLost(Failure(ConnectionDone()))
+        self.failureResultOf(waiting, ConnectionDone, ConnectionLost)
+        self.assertEqual((self.at_master.said, self.at_worker.said), (["unlinked"], ["unlinked"]))
+
+    def test_changes(self) -> None:
+        """A client's change goes to the master with texts of any length; its outcome comes back."""
+        update, delete = self.worker.update(1, "name", BIG), self.worker.delete(2, "")
+        self.worker.forget(1)
+        self.pump.flush()
+        self.assertEqual(self.at_master.said, [("update", 1, "name", BIG), ("delete", 2, ""), ("forget", 1)])
+        self.assertEqual(self.successResultOf(update), Outcome(409, "wait"))
+        self.assertEqual(self.successResultOf(delete), Outcome(409, "wait"))
+
+    def test_long_reason(self) -> None:
+        """So does a reason of any length."""
+        self.at_master.outcome = Outcome(500, BIG)
+        update = self.worker.update(1, "a", "b")
+        self.pump.flush()
+        self.assertEqual(self.successResultOf(update), Outcome(500, BIG))
+
+    def test_doorbell(self) -> None:
+        """The answer to the doorbell is what the worker routes by."""
+        applied = self.master.apply(17)
+        self.pump.flush()
+        self.assertEqual(self.at_worker.said, [("apply", 17)])
+        self.assertEqual(self.successResultOf(applied), State(17, 1 << 127))
+
+    def test_orders(self) -> None:
+        """What the master says arrives, in order."""
+        self.master.accept()
+        self.master.reopen()
+        self.master.quit(True, 2.0)
+        self.master.quit(False, 0.0)
+        self.pump.flush()
+        self.assertEqual(self.at_worker.said, ["accept", "reopen", ("quit", True, 2.0), ("quit", False, 0.0)])
+
+    def test_ready(self) -> None:
+        """The worker tells what it routes by, digests of 128 bits included."""
+        self.worker.ready(State(7, (1 << 128) - 1))
+        self.pump.flush()
+        self.assertEqual(self.at_master.said, [("ready", State(7, (1 << 128) - 1))])
+
+    def test_roster(self) -> None:
+        """The facts of all workers come as they are."""
+        facts = self.worker.workers()
+        self.pump.flush()
+        self.assertEqual(self.successResultOf(facts), [{"pid": 1, "text": BIG}])
+
+    def test_once(self) -> None:
+        """The factory gives the end that it was made for."""
+        self.assertIs(Once(self.master).buildProtocol(None), self.master)
+
+    @settings(deadline=None, max_examples=20)
+    @given(
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=30), st.sampled_from([0, 1, 65535, 65536])
+    )
+    def test_any_text(self, text: str, padding: int) -> None:
+        """Any text crosses unchanged, wherever its bytes are cut."""
+        self.setUp()
+        whole = "x" * padding + text
+        self.worker.update(1, text, whole)
+        self.pump.flush()
+        self.assertEqual(self.at_master.said, [("update", 1, text, whole)])

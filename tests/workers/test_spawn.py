@@ -1,0 +1,116 @@
+"""Tests of dyups.workers.spawn."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from dyups.upstream.map import UpstreamMap
+from dyups.workers import spawn as module
+from dyups.workers.snapshot import read_snapshot
+from dyups.workers.spawn import Snapshots, Spawner, environment
+from tests.workers.test_crew import configuration
+
+
+class FakeReactor(Clock):
+    """Starts processes on paper, and looks at what they would inherit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spawned: list[tuple[Any, ...]] = []
+        self.kinds: list[dict[int, str]] = []
+        self.adopted: list[tuple[int, Any]] = []
+
+    def spawnProcess(self, child: Any, executable: str, args: list[str], env: Any, childFDs: Any) -> Any:
+        self.spawned.append((child, executable, args, env))
+        self.kinds.append({number: os.readlink(f"/proc/self/fd/{fd}") for number, fd in childFDs.items()})
+        return SimpleNamespace(pid=4711)
+
+    def adoptStreamConnection(self, fd: int, family: int, factory: Any) -> None:
+        self.adopted.append((family, factory.buildProtocol(None)))
+
+
+class SpawnCase(SynchronousTestCase):
+    """A crew and a child on paper."""
+
+    def setUp(self) -> None:
+        self.reactor = FakeReactor()
+        self.upstreams = UpstreamMap()
+        self.zone = os.open(os.devnull, os.O_RDONLY)
+        self.addCleanup(os.close, self.zone)
+        self.crew: Any = SimpleNamespace(
+            configuration=configuration(), constants={"a": ("b",)}, zone=SimpleNamespace(fd=self.zone)
+        )
+        self.snapshots = Snapshots(self.reactor, lambda: self.upstreams)
+
+
+class SpawnerTests(SpawnCase):
+    """Starting a process."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.listening = socket.socket()
+        self.addCleanup(self.listening.close)
+        self.started: list[Any] = []
+        self.child: Any = SimpleNamespace(place=3, started=self.started.append)
+        self.spawner = Spawner(self.reactor, lambda crew, place: [self.listening] * place, self.snapshots)
+
+    def test_spawned(self) -> None:
+        """The same Python, told its place and its parent, with the descriptors in their order."""
+        self.spawner(self.child, self.crew)
+        ((child, executable, args, _),) = self.reactor.spawned
+        self.assertEqual((child, executable), (self.child, sys.executable))
+        self.assertEqual(args, [sys.executable, "-m", "dyups.workers.entry", "3", str(os.getpid())])
+        (kinds,) = self.reactor.kinds
+        self.assertEqual(sorted(kinds), [0, 1, 2, 3, 4, 5, 6, 7, 8])
+        self.assertTrue(kinds[3].startswith("socket:"))
+        self.assertEqual(kinds[4], os.devnull)
+        self.assertIn("dyups-snapshot", kinds[5])
+        self.assertEqual(kinds[6], os.readlink(f"/proc/self/fd/{self.listening.fileno()}"))
+        self.assertEqual([process.pid for process in self.started], [4711])
+        self.assertEqual(self.reactor.adopted[0][0], socket.AF_UNIX)
+        self.reactor.advance(0)
+
+    def test_nothing_stays_open(self) -> None:
+        """What only the child needs is closed here."""
+        before = len(os.listdir("/proc/self/fd"))
+        self.spawner(self.child, self.crew)
+        self.reactor.advance(0)
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+
+    def test_closed_streams(self) -> None:
+        """A standard stream that is closed here is nothing there, and not some other file of that number."""
+        self.patch(sys, "__stderr__", None)
+        self.patch(sys, "__stdin__", SimpleNamespace(fileno=lambda: 17))
+        self.spawner(self.child, self.crew)
+        self.reactor.advance(0)
+        self.assertEqual([self.reactor.kinds[0][number] for number in (0, 2)], [os.devnull, os.devnull])
+
+    def test_environment(self) -> None:
+        """The child finds its modules where we found ours, and not in the current folder besides."""
+        found = environment({"HOME": "/root", "PYTHONPATH": "/old"}, ["", "/a", "/b"])
+        self.assertEqual(found, {"HOME": "/root", "PYTHONPATH": f"/a{os.pathsep}/b", "PYTHONSAFEPATH": "1"})
+
+
+class SnapshotsTests(SpawnCase):
+    """What children begin with."""
+
+    def test_shared_in_one_turn(self) -> None:
+        """Children that start together share a snapshot; the next turn makes another."""
+        first, second = self.snapshots(self.crew), self.snapshots(self.crew)
+        self.assertEqual(first, second)
+        self.assertEqual(read_snapshot(first).sequence, 0)
+        self.reactor.advance(0)
+        self.upstreams.sequence = 9
+        handle = self.snapshots(self.crew)
+        found = read_snapshot(handle)
+        self.assertEqual((found.sequence, found.constants), (9, {"a": ("b",)}))
+        self.assertEqual(found.reactor, module.__name__.replace("dyups.workers.spawn", __name__))
+        self.reactor.advance(0)
+        self.assertRaises(OSError, os.fstat, handle)
