@@ -29,7 +29,7 @@ from dyups.proxy.literals import constant_groups
 from dyups.proxy.peerlink import IDLE, PeerLink
 from dyups.proxy.plane import DataPlane
 from dyups.proxy.serving import Serving
-from dyups.proxy.variables import ProxyVariables
+from dyups.proxy.variables import ProxyVariables, variables_of_run_time
 from dyups.upstream.map import UpstreamMap
 from dyups.upstream.resolve import resolve_now
 
@@ -206,7 +206,7 @@ class World:
         settings = build(tree, prefix=os.sep, variables=variables, default_port=8080)
         assert settings.http is not None
         self.http: Http = settings.http
-        self.upstreams = UpstreamMap()
+        self.upstreams = UpstreamMap(variables_of_run_time(self.http))
         for spec in self.http.upstreams:
             self.upstreams.replace(spec, resolve_now(spec))
         self.accept = accept
