@@ -95,6 +95,16 @@ class LogFile:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
         return os.open(self._path, flags, 0o644)
 
+    @property
+    def descriptor(self) -> int | None:
+        """Ours; None where there is none."""
+        return None if self._descriptor < 0 else self._descriptor
+
+    @property
+    def is_standard_error(self) -> bool:
+        """Is it ``stderr``, and no file?"""
+        return self._path == _STDERR
+
     def write(self, line: bytes) -> None:
         """Append ``line``; a full disk or pipe must not stop the proxy."""
         if self._descriptor < 0 or (self._path == _STDERR and not _has_room(self._descriptor)):
@@ -163,6 +173,16 @@ class ErrorLogObserver:
                 words = os.strerror(error.errno or 0)
                 problems.append(f'open() "{error.filename}" failed ({error.errno}: {words})')
         return problems
+
+    def become(self, other: ErrorLogObserver) -> None:
+        """Go on with the files of ``other``, which is not to be used any more (a reload)."""
+        self.close()
+        self._files, self._lowest = other._files, other._lowest
+
+    @property
+    def standard_error(self) -> int | None:
+        """The standard error that we were started with, where it is among the files; workers are to have it too."""
+        return next((file.descriptor for file in self._files if file.is_standard_error), None)
 
     def close(self) -> None:
         """Close all files."""

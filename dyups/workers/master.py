@@ -12,6 +12,7 @@ use, an unreadable dump) is said on the terminal and nothing is started; ``tap``
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
@@ -25,6 +26,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
 
 from dyups.config.model import UpstreamSpec
 from dyups.control.change import ChangePath
@@ -53,6 +55,8 @@ IDLE = 2.0
 
 T = TypeVar("T")
 
+_log = Logger()
+
 
 class MasterProcess(Service):
     """See the module.  Made, the sockets listen; raises ConfigError, and OSError with the address in ``filename``."""
@@ -63,7 +67,7 @@ class MasterProcess(Service):
         self,
         source: Source,
         configuration: Configuration,
-        logs: ErrorLogObserver | None,
+        logs: ErrorLogObserver,
         reactor: Any,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -85,7 +89,8 @@ class MasterProcess(Service):
             ToWorkers(lambda: self.crews, reactor),
         )
         self._watch = self._dump_watch(self._truth)
-        self._spawn = Spawner(reactor, self._sockets_of, Snapshots(reactor, lambda: self._truth.upstreams))
+        snapshots = Snapshots(reactor, lambda: self._truth.upstreams)
+        self._spawn = Spawner(reactor, self._sockets_of, snapshots, lambda: logs.standard_error)
         self._checking = LoopingCall(self._check)
         self._checking.clock = reactor
         self._ending = False
@@ -240,8 +245,8 @@ class MasterProcess(Service):
     def reopen(self) -> None:
         """Open the logs anew, here and in every worker."""
         complain("notice", "reopening logs")
-        if self._logs is not None:
-            self._logs.reopen()
+        for problem in self._logs.reopen():
+            complain("emerg", problem)
         for crew in [*self.crews]:
             crew.reopen()
 
@@ -257,6 +262,8 @@ class MasterProcess(Service):
             complain("emerg", str(error))
         except OSError as error:
             complain("emerg", reason_of(error))
+        except Exception:
+            _log.failure("the configuration could not be reloaded")
 
     async def _renew(self) -> None:
         """Under the change lock: nothing is written to dump or journal while they are read."""
@@ -264,20 +271,33 @@ class MasterProcess(Service):
         await store.pause()
         try:
             new = await self._in_thread(lambda: establish(read_configuration(self._source)))
-            if not self._ending:
-                self._sockets.open(new.configuration.http.listens, workers_wanted(new.configuration))
+            if self._ending:
+                store.resume()
+                return
+            changed = carry_over(self._truth, new)
+            self._open(new.configuration)
         except BaseException:
             store.resume()
             raise
-        if self._ending:
-            store.resume()
-            return
-        await self._take_over(new)
+        await self._take_over(new, changed)
 
-    async def _take_over(self, new: Truth) -> None:
-        """From here on nothing can fail."""
-        old, before, watch = self._truth, self._store, self._watch
-        changed = carry_over(old, new)
+    def _open(self, configuration: Configuration) -> None:
+        """The logs and sockets of another configuration, all or none."""
+        try:
+            logs = ErrorLogObserver(configuration.settings.error_log)
+        except OSError as error:
+            reason = os.strerror(error.errno or 0)
+            raise ConfigError(f'open() "{error.filename}" failed ({error.errno}: {reason})') from error
+        try:
+            self._sockets.open(configuration.http.listens, workers_wanted(configuration))
+        except OSError:
+            logs.close()
+            raise
+        self._logs.become(logs)
+
+    async def _take_over(self, new: Truth, changed: bool) -> None:
+        """From here on nothing can fail; ``changed`` is whether the new dump file lacks something."""
+        before, watch = self._store, self._watch
         self._truth = new
         self._store = self._open_store(new)
         trylock = new.configuration.http.dyups.dyups_trylock

@@ -27,24 +27,35 @@ from dyups.workers.snapshot import Snapshot, every_upstream, write_snapshot
 ENTRY = "dyups.workers.entry"
 
 
+def _our_own() -> None:
+    """No other."""
+
+
 class Spawner:
-    """``sockets`` gives the listening sockets of a child, ``snapshot`` the descriptor of what it begins with."""
+    """``sockets`` gives the listening sockets of a child, ``snapshot`` the descriptor of what it begins with.
+
+    ``standard_error`` is the one that the log goes to, which in a daemon is not our own any more; None for our own.
+    """
 
     def __init__(
         self,
         reactor: Any,
         sockets: Callable[[Crew, int], Sequence[socket.socket]],
         snapshot: Callable[[Crew], int],
+        standard_error: Callable[[], int | None] = _our_own,
     ) -> None:
         self._reactor = reactor
         self._sockets = sockets
         self._snapshot = snapshot
+        self._standard_error = standard_error
 
     def __call__(self, child: Child, crew: Crew) -> None:
         """Start the process.  Raises OSError."""
         ours, theirs = socket.socketpair()
         with ours, theirs, open(os.devnull, "r+b") as nowhere:
             descriptors = _standard_streams(nowhere.fileno())
+            if (log := self._standard_error()) is not None:
+                descriptors[2] = log
             descriptors |= {CONTROL: theirs.fileno(), ZONE: crew.zone.fd, SNAPSHOT: self._snapshot(crew)}
             for number, listening in enumerate(self._sockets(crew, child.place)):
                 descriptors[FIRST_SOCKET + number] = listening.fileno()
