@@ -21,7 +21,7 @@ from dyups.config.build import load
 from dyups.config.model import Settings
 from dyups.errors import ConfigError
 from dyups.proxy.variables import ProxyVariables
-from dyups.tap import DEFAULT_CONFIG, fail, say
+from dyups.tap import DEFAULT_CONFIG, check_dump, fail, say
 
 SIGNALS = {"stop": signal.SIGTERM, "quit": signal.SIGQUIT, "reload": signal.SIGHUP, "reopen": signal.SIGUSR1}
 
@@ -76,7 +76,10 @@ def read_settings(options: argparse.Namespace) -> Settings:
     """The configuration that the options name; a wrong one ends the command."""
     path = config_path(options)
     try:
-        return load(path, prefix=options.prefix, variables=ProxyVariables(), globals_=options.globals)
+        settings = load(path, prefix=options.prefix, variables=ProxyVariables(), globals_=options.globals)
+        if options.test or options.dump:
+            check_dump(settings)
+        return settings
     except ConfigError as error:
         say(f"[emerg] {error}")
         if options.test or options.dump:

@@ -22,6 +22,9 @@ from dyups.config.model import ErrorLog, Http, Settings
 from dyups.errors import ConfigError
 from dyups.metrics.errorlog import ErrorLogObserver
 from dyups.net.choose import install_preferred
+from dyups.persist.dumpfile import read_dump
+from dyups.persist.files import Files
+from dyups.proxy.variables import variables_of_run_time
 from dyups.workers.configuration import Configuration, Source, read_configuration
 from dyups.workers.pidfile import PidFile
 
@@ -70,6 +73,8 @@ class Options(usage.Options):
         self.source = Source(path, self["prefix"], self["globals"], self["error-log"])
         try:
             self.configuration = read_configuration(self.source)
+            if self["test"]:
+                check_dump(self.settings)
         except ConfigError as error:
             fail(str(error), None if self["test"] else self._early_log())
         if self["test"]:
@@ -158,6 +163,13 @@ def serving(options: Options, http: Http, observer: ErrorLogObserver) -> IServic
     except OSError as error:
         reason = os.strerror(error.errno or 0)
         fail(f"bind() to {error.filename} failed ({error.errno}: {reason})", observer)
+
+
+def check_dump(settings: Settings) -> None:
+    """The dump file as a start would read it; raises ConfigError where it is wrong."""
+    http = settings.http
+    if http is not None and http.dyups.dyups_upstream_conf:
+        read_dump(Files(), http.dyups.dyups_upstream_conf, variables_of_run_time(http))
 
 
 def open_failed(error: OSError) -> str:

@@ -59,6 +59,17 @@ class CommandTests(SynchronousTestCase):
         self.assertIn("conf/bad.conf:2\n", self.err.getvalue())
         self.assertIn("test failed", self.err.getvalue())
 
+    def test_bad_dump(self) -> None:
+        """The dump file is part of what is tested."""
+        self.write("conf/dump.conf", "upstream a {\n server;\n}\n")
+        self.write(
+            "conf/nginx.conf",
+            "events {}\nhttp { dyups_upstream_conf conf/dump.conf; include conf/dump.conf; }\n",
+        )
+        self.assertEqual(self.run_command("-t"), 1)
+        self.assertIn('[emerg] invalid number of arguments in "server" directive', self.err.getvalue())
+        self.assertIn("conf/dump.conf:2\n", self.err.getvalue())
+
     def test_globals(self) -> None:
         """``-g`` adds directives, and a repeated one is seen."""
         self.assertEqual(self.run_command("-t", "-g", "worker_processes 2;"), 0)

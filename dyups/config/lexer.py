@@ -48,13 +48,13 @@ class Statement(NamedTuple):
     end_line: int
 
 
-def statements(text: str, file: str = "") -> Iterator[Statement]:
-    """The statements of a text, one after the other.
+def statements(text: str, file: str = "", position: int = 0, line: int = 1) -> Iterator[Statement]:
+    """The statements of a text from ``position``, which is on line ``line``, one after the other.
 
     Whether blocks balance is for the reader to see.  Raises ConfigError, with file and line, at the first word
     that breaks nginx's rules.
     """
-    position, line, length = 0, 1, len(text)
+    length = len(text)
     gap, plain, count = _GAP.match, _PLAIN.match, text.count
     while True:
         start = gap(text, position).end()  # type: ignore[union-attr]

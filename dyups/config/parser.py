@@ -60,9 +60,12 @@ def parse_text(text: str, file: str = "") -> tuple[Directive, ...]:
     return tuple(_Nesting(text, file, None).directives())
 
 
-def each_directive(text: str, file: str = "") -> Iterator[Directive]:
-    """As :func:`parse_text`, one directive at a time: a big dump never stands in memory as a tree."""
-    return _Nesting(text, file, None).directives()
+def each_directive(text: str, file: str = "", position: int = 0, line: int = 1) -> Iterator[Directive]:
+    """As :func:`parse_text`, one directive at a time: a big dump never stands in memory as a tree.
+
+    What stands before ``position``, which is on line ``line``, counts as read.
+    """
+    return _Nesting(text, file, None).directives(position, line)
 
 
 def decode(content: bytes) -> str:
@@ -85,17 +88,20 @@ class _Nesting:
         self._file = file
         self._reader = reader
 
-    def directives(self) -> Iterator[Directive]:
+    def directives(self, position: int = 0, line: int = 1) -> Iterator[Directive]:
         """The directives outside every block, each as soon as it has ended."""
         file, reader = self._file, self._reader
         here: list[Directive] = []
         waiting: list[tuple[list[Directive], tuple[str, ...], int]] = []
-        for words, end, line, end_line in statements(self._text, file):
+        read = statements(self._text, file, position, line)
+        for words, end, line, end_line in read:
             if end == ";":
                 if reader is not None and words[0] == "include":
                     here += reader.include(Directive("include", words[1:], file, line))
                 else:
                     here.append(Directive(words[0], words[1:], file, line))
+                    if reader is not None and words[0] == "dyups_upstream_conf":
+                        reader.note_dump(words[1:])
             elif end == "{":
                 if len(waiting) == MAX_DEPTH:
                     raise ConfigError(f"blocks are nested more than {MAX_DEPTH} deep", file, line)
@@ -119,14 +125,23 @@ class _Nesting:
 class _Reader:
     """Reads the files of one configuration."""
 
-    __slots__ = ("_depth", "_folder", "_missing", "_prefix", "files")
+    __slots__ = ("_depth", "_dump", "_folder", "_missing", "_prefix", "files")
 
     def __init__(self, folder: str, prefix: str) -> None:
         self._folder = folder
         self._prefix = prefix
         self._depth = 0
+        self._dump = ""
         self._missing: list[tuple[tuple[str, ...], ConfigError]] = []
         self.files: list[str] = []
+
+    def note_dump(self, args: tuple[str, ...]) -> None:
+        """``dyups_upstream_conf`` was said: an ``include`` of that file that follows is left to ``persist``.
+
+        The dump is read there anyway, with its journal; 100,000 upstreams are not to be read twice.
+        """
+        if args:
+            self._dump = os.path.realpath(os.path.join(self._prefix, args[0]))
 
     def read(self, path: str, origin: Directive | None) -> tuple[Directive, ...]:
         try:
@@ -148,7 +163,10 @@ class _Reader:
             raise origin.error(f'open() "{origin.args[0]}" failed (24: Too many open files)')
         found: list[Directive] = []
         for path in self._resolve(origin):
-            found += self.read(path, origin)
+            if self._dump and os.path.realpath(path) == self._dump:
+                self.files.append(path)
+            else:
+                found += self.read(path, origin)
         return found
 
     def _resolve(self, origin: Directive) -> list[str]:

@@ -10,10 +10,11 @@ A body is data: it can say nothing but these commands, and whatever it says, the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from dyups.config.blocks import GAP, ODD_SPACE, no_collection, plain_block, plain_server
 from dyups.config.directives import check, read
 from dyups.config.directives.entry import Context
 from dyups.config.directives.upstream import MOST_POINTS, POINTS_PER_WEIGHT, WITHOUT_BACKUP
@@ -64,7 +65,26 @@ def parse_upstreams(text: str, file: str, variables: VariableTable = NO_VARIABLE
     Raises ConfigError for anything else.
     """
     scope = Scope(variables=variables)
-    return [upstream_of(directive, scope) for directive in each_directive(text, file)]
+    with no_collection():
+        return [upstream_of(directive, scope) for directive in _each_upstream(text, file)]
+
+
+def _each_upstream(text: str, file: str) -> Iterator[Directive]:
+    """The directives of a dump: plain blocks at a stroke, and from the first other one on by the rules."""
+    position, line = 0, 1
+    if ODD_SPACE.search(text) is None:
+        while True:
+            gap = GAP.match(text, position)
+            start = gap.end() if gap is not None else position
+            line += text.count("\n", position, start)
+            position = start
+            found = plain_block(text, position, file, line)
+            if found is None:
+                break
+            yield found[0]
+            line += text.count("\n", position, found[1])
+            position = found[1]
+    yield from each_directive(text, file, position, line)
 
 
 def upstream_of(directive: Directive, scope: Scope) -> UpstreamSpec:
@@ -151,6 +171,9 @@ class _Draft:
 def _server_of(directive: Directive) -> ServerSpec:
     if directive.block is not None or not directive.args:
         check(directive, Context.UPSTREAM)
+    plain = plain_server(directive.args)
+    if plain is not None:
+        return plain
     address, *parameters = directive.args
     try:
         host, port, path = parse_server_address(address)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from dyups.config.blocks import no_collection
 from dyups.config.model import Http, UpstreamSpec, fold
 from dyups.config.upstreams import parse_commands
 from dyups.config.variables import NO_VARIABLES
@@ -62,7 +63,8 @@ def restore(
     ``variables`` are those that the map is to have.  Raises :class:`ConfigError` with file and line for a dump that
     nginx would not include.  A journal that does not check is told in ``damages``: what was readable counts.
     """
-    return _Restoring(http, decode, files or Files(), variables).restored()
+    with no_collection():
+        return _Restoring(http, decode, files or Files(), variables).restored()
 
 
 @dataclass(slots=True)

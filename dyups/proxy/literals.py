@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from dyups.config.model import Http, Location, Place, ProxyPass, Server, ServerSpec, UpstreamSpec, fold
 from dyups.config.values import parse_server_address
@@ -74,19 +74,20 @@ class ImplicitGroups:
 
 
 def constant_groups(
-    http: Http, *, lenient: bool, query: NameQuery = query_system
+    http: Http, *, lenient: bool, query: NameQuery = query_system, known: Iterable[UpstreamSpec] = ()
 ) -> tuple[dict[bytes, Group], list[str]]:
     """The implicit groups of all constant targets that are no ``upstream`` of the configuration, and warnings.
 
     Raises :class:`ConfigError` as nginx does for a name without address; where upstreams may come at run time
-    (``lenient``) that is a warning: until one of that name comes, the answer is 502.
+    (``lenient``) that is a warning: until one of that name comes, the answer is 502.  ``known`` are the upstreams
+    that the dump has: their names are not looked up.
     """
-    known = {fold(spec.name) for spec in http.upstreams}
+    names = {fold(spec.name) for spec in (*http.upstreams, *known)}
     groups: dict[bytes, Group] = {}
     warnings: list[str] = []
     for passed in _passes(http):
         constant = passed.target.constant
-        if constant is None or constant.lower() in groups or constant.lower() in known:
+        if constant is None or constant.lower() in groups or constant.lower() in names:
             continue
         try:
             spec = _implicit(constant.decode("utf-8", "surrogateescape"), passed.place)

@@ -14,6 +14,7 @@ from typing import Protocol
 from twisted.internet.defer import Deferred, succeed
 
 from dyups.config.model import ServerSpec, UpstreamSpec
+from dyups.config.values import is_ipv4
 from dyups.errors import ConfigError
 from dyups.interfaces import Resolved
 
@@ -37,11 +38,12 @@ def query_system(name: str) -> tuple[str, ...]:
 
 def is_literal(host: str) -> bool:
     """Is ``host`` an IP address (without brackets)?"""
+    if is_ipv4(host):
+        return True
     try:
-        ip_address(host)
+        return ":" in host and bool(ip_address(host))
     except ValueError:
         return False
-    return True
 
 
 def resolve_now(spec: UpstreamSpec, query: NameQuery = query_system) -> Resolved:

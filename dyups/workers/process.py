@@ -6,6 +6,7 @@ terminal and nothing is started.  ``tap`` makes it.
 
 from __future__ import annotations
 
+import gc
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -18,6 +19,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.web.resource import IResource
 
 from dyups.admin.resource import dyups_interface
+from dyups.config.blocks import no_collection
 from dyups.config.model import Http, Location, ResourceContent, Settings, UpstreamSpec
 from dyups.control.change import ChangePath
 from dyups.control.command import decode
@@ -56,7 +58,7 @@ class ServingProcess(Service):
         variables = variables_of_run_time(http)
         restored = restore(http, decode, variables=variables)
         self.upstreams = filled_map(restored, variables)
-        literals, warnings = constant_groups(http, lenient=_may_change(http))
+        literals, warnings = constant_groups(http, lenient=_may_change(http), known=restored.upstreams)
         for damage in restored.damages:
             complain("error", damage)  # at error_log's default level: something that was acknowledged is lost
         for warning in (*restored.warnings, *warnings):
@@ -150,15 +152,18 @@ def filled_map(restored: Restored, variables: VariableTable) -> UpstreamMap:
     """
     upstreams = UpstreamMap(variables)
     configured = set(map(id, restored.configured))
-    for spec in restored.upstreams:
-        if id(spec) in configured:
-            upstreams.replace(spec, resolve_now(spec))
-        else:
-            resolved, failed = resolve_what_can_be(spec)
-            for reason in failed:
-                complain("warn", reason)
-            upstreams.replace(spec, resolved)
+    with no_collection():
+        for spec in restored.upstreams:
+            if id(spec) in configured:
+                upstreams.replace(spec, resolve_now(spec))
+            else:
+                resolved, failed = resolve_what_can_be(spec)
+                for reason in failed:
+                    complain("warn", reason)
+                upstreams.replace(spec, resolved)
     upstreams.sequence = restored.sequence
+    # What is there now mostly stays: the collector need not walk it again and again while requests are served.
+    gc.freeze()
     return upstreams
 
 

@@ -7,10 +7,12 @@ else has.
 
 from __future__ import annotations
 
+import gc
 import pickle
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from dyups.config.blocks import no_collection
 from dyups.config.model import UpstreamSpec
 from dyups.config.parser import Tree
 from dyups.config.variables import NO_VARIABLES
@@ -52,9 +54,11 @@ def resolved_of(group: Group) -> Resolved:
 def filled(snapshot: Snapshot, variables: VariableTable = NO_VARIABLES) -> UpstreamMap:
     """The map that the snapshot holds; ``variables`` are the master's."""
     upstreams = UpstreamMap(variables)
-    for spec, resolved in snapshot.upstreams:
-        upstreams.replace(spec, resolved)
+    with no_collection():
+        for spec, resolved in snapshot.upstreams:
+            upstreams.replace(spec, resolved)
     upstreams.sequence = snapshot.sequence
+    gc.freeze()
     return upstreams
 
 
@@ -65,6 +69,7 @@ def write_snapshot(snapshot: Snapshot) -> int:
 
 def read_snapshot(handle: int) -> Snapshot:
     """What the master wrote to the file."""
-    snapshot = pickle.loads(content(handle))
+    with no_collection():
+        snapshot = pickle.loads(content(handle))
     assert isinstance(snapshot, Snapshot)
     return snapshot

@@ -59,7 +59,7 @@ def establish(configuration: Configuration, query: NameQuery = query_system) -> 
     variables = variables_of_run_time(http)
     restored = restore(http, decode, variables=variables)
     remembering = RememberingQuery(query)
-    _, warnings = constant_groups(http, lenient=may_change(http), query=remembering)
+    _, warnings = constant_groups(http, lenient=may_change(http), query=remembering, known=restored.upstreams)
     for damage in restored.damages:
         complain("error", damage)  # at error_log's default level: something that was acknowledged is lost
     for warning in (*restored.warnings, *warnings):

@@ -118,15 +118,16 @@ class Http(SynchronousTestCase):
 class Dump(SynchronousTestCase):
     """Upstreams of the dump beside the configured ones."""
 
-    def load(self, dump: str, text: str = "upstream a { server conf; }\n") -> list[tuple[str, str, Place]]:
+    def load(
+        self, dump: str, text: str = "upstream a { server conf; }\n", *, said_first: bool = False
+    ) -> list[tuple[str, str, Place]]:
         prefix = os.path.abspath(self.mktemp())
         os.makedirs(os.path.join(prefix, "conf"))
         Path(prefix, "conf/up.conf").write_text(dump, encoding="utf-8")
         main = Path(prefix, "conf/nginx.conf")
-        main.write_text(
-            f"events {{}} http {{ {text} dyups_upstream_conf conf/up.conf; include conf/up.conf; }}",
-            encoding="utf-8",
-        )
+        said = ["include conf/up.conf;", "dyups_upstream_conf conf/up.conf;"]
+        words = " ".join(reversed(said) if said_first else said)
+        main.write_text(f"events {{}} http {{ {text} {words} }}", encoding="utf-8")
         http = load(str(main), variables=Table()).http
         assert http is not None
         return [
@@ -139,6 +140,13 @@ class Dump(SynchronousTestCase):
         self.assertEqual(
             self.load("\nupstream A { server dump; }"),
             [("a", "conf", Place("P/conf/nginx.conf", 1)), ("A", "dump", Place("P/conf/up.conf", 2))],
+        )
+
+    def test_left_to_the_dump_reader(self) -> None:
+        """Behind ``dyups_upstream_conf`` an include of the dump is not read twice: its reader reads it anyway."""
+        self.assertEqual(
+            self.load("upstream A { server dump; }", said_first=True),
+            [("a", "conf", Place("P/conf/nginx.conf", 1))],
         )
 
     def test_duplicates(self) -> None:

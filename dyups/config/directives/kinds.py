@@ -68,7 +68,7 @@ def choice(*allowed: str) -> Kind:
 
 
 def word_set(allowed: frozenset[str], off: str) -> Kind:
-    """One or more of the words as a set (``ngx_conf_set_bitmask_slot``); ``off`` outweighs all others: the empty set."""
+    """One or more of the words as a set (``ngx_conf_set_bitmask_slot``); ``off`` outweighs all: the empty set."""
 
     def read(call: Call) -> frozenset[str]:
         for word in call.args:
