@@ -84,6 +84,7 @@ class Crew:
         """No reload has made another map since."""
         self.quitting = False
         self._served = False
+        self._gone = False
         self._master = master
         self._changes = changes
         self._spawn = spawn
@@ -152,8 +153,7 @@ class Crew:
         del self._children[place]
         self.zone.dismiss(place)
         if self.quitting:
-            if not self._children:
-                self._master.crew_gone(self)
+            self._gone_if_empty()
             return
         quick = self._now() - child.began < QUICKLY
         self._quick_deaths[place] = self._quick_deaths[place] + 1 if quick else 0
@@ -179,7 +179,12 @@ class Crew:
         self._delayed.clear()
         for child in self.children():
             child.quit(graceful, idle)
-        if not self._children:
+        self._gone_if_empty()
+
+    def _gone_if_empty(self) -> None:
+        """Tell the master once that nobody is left."""
+        if not self._children and not self._gone:
+            self._gone = True
             self._master.crew_gone(self)
 
     def reopen(self) -> None:

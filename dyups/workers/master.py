@@ -197,7 +197,10 @@ class MasterProcess(Service):
 
     def _check(self) -> None:
         for crew in [*self.crews]:
-            crew.check()
+            try:
+                crew.check()
+            except Exception:  # it would end the loop, and with it every time limit that workers have
+                _log.failure("the workers could not be looked after")
 
     def stopService(self) -> Deferred[None]:
         """Stop at once; fires when the workers are gone and what is not in the dump file yet is on disk."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
 
 from dyups.admin.resource import dyups_interface
 from dyups.control.follow import Follower
@@ -37,6 +38,8 @@ LOOKS = 4
 FASTEST, SLOWEST = 0.02, 1.0
 #: How often a worker that ends looks whether it is done, in seconds.
 DONE_YET = 0.05
+
+_log = Logger()
 
 
 class Worker:
@@ -137,8 +140,7 @@ class Worker:
 
     def reopen(self) -> None:
         """Open the logs anew."""
-        self._logs.reopen()
-        for problem in self._serving.access_logs.reopen():
+        for problem in (*self._logs.reopen(), *self._serving.access_logs.reopen()):
             complain("emerg", problem)
 
     def unlinked(self) -> None:
@@ -158,6 +160,9 @@ class Worker:
             self._follower.catch_up()
         except ZoneDamaged as error:
             complain("alert", f"changes cannot be followed any more: {error}")
+            self._die(1)
+        except Exception:
+            _log.failure("changes cannot be followed any more")
             self._die(1)
 
     def _close_sockets(self) -> None:
