@@ -52,7 +52,8 @@ def hold_idle(subjects: Sequence[Subject], setting: Setting) -> IdleOutcome:
     """Every subject in turn, freshly started each round."""
     number = possible(2000 if setting.quick else 10_000, setting.files)
     outcome = IdleOutcome(number, [], {})
-    able = [subject for subject in subjects if subject.standing is not Standing.ORIENTATION]
+    wanted = (Standing.MEASURED,) if setting.quick else (Standing.MEASURED, Standing.RIVAL)
+    able = [subject for subject in subjects if subject.standing in wanted]
     for round_number in range(1 if setting.quick else min(setting.rounds, 3)):
         for subject in able:
             if setting.over():

@@ -36,7 +36,7 @@ def draw(outcomes: Sequence[Outcome], path: Path) -> None:
     for (title, lines), axis in zip(groups, axes[:, 0], strict=True):
         _bars(axis, title, [line for line in lines if line.to_reference is not None])
     figure.suptitle("CPU time per request, nginx = 1 (less is better)")
-    figure.tight_layout()
+    figure.tight_layout(rect=(0, 0, 1, 0.985))  # room for the title
     figure.savefig(path)
     pyplot.close(figure)
 

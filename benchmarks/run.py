@@ -92,9 +92,9 @@ class Bench:
         if has_dyups:
             self._step("h", lambda: grow(self._setting, updates))
         if tool("wrk") is not None:
-            self._step("f", self._idle)
             if has_dyups:
                 self._step("i", lambda: change_under_load(self._setting, updates))
+            self._step("f", self._idle)
         if updates.sizes or updates.changing or updates.left_out:
             self._results.updates = updates
 
