@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.errors import RequestRefused
 from dyups.proxy.answering import ClientAnswers, ignore
-from tests.proxy.conversation import World, get, head
+from tests.proxy.conversation import CLIENT, Wire, World, get, head
 
 CONFIG = """
 upstream one { server 127.0.0.1:9001; }
@@ -66,6 +66,27 @@ class AnswerTests(SynchronousTestCase):
         half = ClientAnswers(self.world.plane, self.world.listeners[0].routes)
         self.assertRaises(RuntimeError, half._heads, b"")
         self.assertIsNone(ignore(b"x"))
+
+    def test_no_half_close(self) -> None:
+        """A transport that cannot close its writing side alone is closed."""
+
+        class Whole(Wire):
+            loseWriteConnection: Any = None
+
+        wire = Whole(self.world.listeners[0].buildProtocol(None), CLIENT, CLIENT)
+        wire.protocol.makeConnection(wire)
+        wire.say(b"nonsense\r\n\r\n")
+        self.assertTrue(wire.closed)
+        self.assertEqual(head(wire.got)[0], 400)
+
+    def test_end_idle(self) -> None:
+        """At the process's end an idle connection closes early; one that is at work does not."""
+        busy = self.world.client()
+        busy.say(get("/"))
+        for client in (self.client, busy):
+            client.protocol.end_idle(3.0)
+        self.world.pass_time(4)
+        self.assertEqual((self.client.closed, busy.closed), (True, False))
 
     def test_one_forwarding(self) -> None:
         """The object that forwards is made once for a connection."""

@@ -145,6 +145,16 @@ class AmbiguousTests(SynchronousTestCase):
         self.assertTrue(server.closed)
         self.assertNotIn(b"smuggled", server.got)
 
+    def test_in_the_midst_of_the_answer(self) -> None:
+        """A body that goes wrong while its answer is coming cuts the answer, and both connections."""
+        world = World(CONFIG)
+        client = world.client()
+        client.say(b"POST / HTTP/1.1\r\n" + HOST + CHUNKED + b"\r\n3\r\nabc\r\n")
+        world.servers[0].say(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345")
+        client.say(b"zz\r\n" + SMUGGLED)
+        self.assertTrue(client.got.endswith(b"\r\n\r\n12345"))
+        self.assertTrue(client.closed and world.servers[0].closed)
+
     def test_after_the_answer(self) -> None:
         """A body that goes wrong after its answer ends the connection, which keeps the answer whole."""
         client = World(CONFIG).client()

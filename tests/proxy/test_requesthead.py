@@ -39,6 +39,10 @@ class HeadTests(SynchronousTestCase):
             sent("proxy_http_version 1.0;"), ["GET / HTTP/1.0", "Host: one", "Connection: close"]
         )
 
+    def test_nothing_else(self) -> None:
+        """A request with no field of its own."""
+        self.assertEqual(sent(), ["GET / HTTP/1.1", "Host: one"])
+
     def test_hop_by_hop(self) -> None:
         """What means something to us only is not passed on, whether it is known or ``Connection`` names it."""
         lines = sent(
