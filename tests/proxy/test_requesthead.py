@@ -43,6 +43,11 @@ class HeadTests(SynchronousTestCase):
         """A request with no field of its own."""
         self.assertEqual(sent(), ["GET / HTTP/1.1", "Host: one"])
 
+    def test_version_1_0_and_fields_of_ours(self) -> None:
+        """So it does where the configuration says other fields."""
+        lines = sent("proxy_http_version 1.0; proxy_set_header X y;")
+        self.assertEqual(lines, ["GET / HTTP/1.0", "Host: one", "X: y", "Connection: close"])
+
     def test_hop_by_hop(self) -> None:
         """What means something to us only is not passed on, whether it is known or ``Connection`` names it."""
         lines = sent(
