@@ -196,6 +196,7 @@ class ListenRoutes:
 
     __slots__ = (
         "_exact",
+        "_exact_only",
         "_leading",
         "_regexes",
         "_trailing",
@@ -215,6 +216,7 @@ class ListenRoutes:
         self._regexes: list[tuple[re.Pattern[bytes], ServerRoutes]] = []
         for server in listen.servers:
             self._add_names(server, ready[id(server)])
+        self._exact_only = not (self._leading or self._trailing or self._regexes)
         settings = listen.default_server.server
         number, size = settings.large_client_header_buffers
         self.line_limit = size
@@ -237,7 +239,10 @@ class ListenRoutes:
     def server_for(self, exchange: Exchange) -> ServerRoutes:
         """The server for the request's host."""
         host = exchange.head.host
-        return self._exact.get(host) or self._search(host, exchange)
+        routes = self._exact.get(host)
+        if routes is not None:
+            return routes
+        return self.default if self._exact_only else self._search(host, exchange)
 
     def _search(self, host: bytes, exchange: Exchange) -> ServerRoutes:
         for names, cuts in ((self._leading, _endings), (self._trailing, _beginnings)):
