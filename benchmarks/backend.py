@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+from typing import cast
 
 from benchmarks.machine import tool
 from benchmarks.processes import Running
@@ -129,8 +130,7 @@ class SmallBackend(asyncio.Protocol):
         self._answer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
 
     def data_received(self, data: bytes) -> None:
         if self._body_left:
@@ -147,7 +147,7 @@ class SmallBackend(asyncio.Protocol):
 
     def _serve(self, head: bytes) -> None:
         self._answer = ANSWERS.get(
-            head.split(b" ", 2)[1], b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+            head.split(b" ", 2)[1].partition(b"?")[0], b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
         )
         length = content_length(head)
         taken = min(length, len(self._data))
