@@ -333,6 +333,7 @@ class DyupsSettings:
 
     dyups_dump: bool = True
     dyups_literal_targets: bool = False
+    dyups_read_msg_log: bool = False
     dyups_read_msg_timeout: float = 1.0
     dyups_shm_zone_size: int = 2 << 20
     dyups_trylock: bool = False

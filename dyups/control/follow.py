@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from dyups.config.upstreams import parse_commands
-from dyups.control.command import Update
+from dyups.control.command import Command, Update
 from dyups.control.publish import decode_notice
 from dyups.errors import ConfigError, ZoneDamaged
 from dyups.shared.log import Record
@@ -29,13 +29,26 @@ class Notices(Protocol):
         ...
 
 
+def _say_nothing(sequence: int, command: Command) -> None:
+    """Nobody wants to know."""
+
+
 class Follower:
     """Keeps ``upstreams`` as the master has them.
 
     ``pid`` is this process; ``now`` is the machine's monotonic clock, in seconds: the master compares heartbeats by it.
+    ``heard`` is called with each change that was applied, and its number.
     """
 
-    def __init__(self, upstreams: UpstreamMap, notices: Notices, pid: int, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        upstreams: UpstreamMap,
+        notices: Notices,
+        pid: int,
+        now: Callable[[], float],
+        heard: Callable[[int, Command], None] = _say_nothing,
+    ) -> None:
+        self._heard = heard
         self._upstreams = upstreams
         self._notices = notices
         self._pid = pid
@@ -61,3 +74,4 @@ class Follower:
         except (ValueError, ConfigError) as error:
             raise ZoneDamaged(f"change {record.sequence} does not read: {error}") from error
         upstreams.sequence = record.sequence
+        self._heard(record.sequence, command)

@@ -175,9 +175,22 @@ class ErrorLogObserver:
         return problems
 
     def become(self, other: ErrorLogObserver) -> None:
-        """Go on with the files of ``other``, which is not to be used any more (a reload)."""
-        self.close()
-        self._files, self._lowest = other._files, other._lowest
+        """Go on with the files of ``other``, which is not to be used any more (a reload).
+
+        Standard error stays the one that the process was started with.
+        """
+        before = self._files
+        kept = next((file for file in before if file.is_standard_error), None)
+        self._files, self._lowest = [], other._lowest
+        for file in other._files:
+            if kept is not None and file.is_standard_error:
+                kept.threshold = file.threshold
+                file.close()
+                file = kept
+            self._files.append(file)
+        for file in before:
+            if file not in self._files:
+                file.close()
 
     @property
     def standard_error(self) -> int | None:

@@ -19,6 +19,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from dyups.admin.resource import dyups_interface
+from dyups.control.command import Command, Update
 from dyups.control.follow import Follower
 from dyups.control.remote import RemoteChanges
 from dyups.errors import ZoneDamaged
@@ -63,7 +64,8 @@ class Worker:
         self._sockets = [*sockets]
         self._shutdown_timeout = configuration.settings.worker_shutdown_timeout
         self._upstreams = filled(snapshot, variables_of_run_time(configuration.http))
-        self._follower = Follower(self._upstreams, zone, os.getpid(), now)
+        heard = [_log_change] if configuration.http.dyups.dyups_read_msg_log else []
+        self._follower = Follower(self._upstreams, zone, os.getpid(), now, *heard)
         self.link = WorkerEnd(self)
         interface = dyups_interface(
             self._upstreams, RemoteChanges(self.link), reactor, roster=self.link.workers
@@ -188,6 +190,12 @@ class Worker:
     def _stop(self) -> None:
         with suppress(ReactorNotRunning):  # a signal came first
             self._reactor.stop()
+
+
+def _log_change(sequence: int, command: Command) -> None:
+    """``dyups_read_msg_log``."""
+    kind = "update" if isinstance(command, Update) else "delete"
+    complain("info", f"dyups: read change {sequence}: {kind} {command.name}")
 
 
 def _nothing() -> None:

@@ -86,11 +86,12 @@ class Http(SynchronousTestCase):
         """The module's directives may stand in http and outside; http wins."""
         found = settings_of(
             "dyups_trylock on; dyups_shm_zone_size 4m; http { dyups_shm_zone_size 8m; dyups_read_msg_timeout 2s; "
-            "dyups_upstream_conf conf/up.conf; dyups_dump off; dyups_literal_targets on; }"
+            "dyups_upstream_conf conf/up.conf; dyups_dump off; dyups_literal_targets on; dyups_read_msg_log on; }"
         ).http
         assert found is not None
         self.assertEqual(
-            found.dyups, DyupsSettings(False, True, 2.0, 8 << 20, True, os.path.join(PREFIX, "conf/up.conf"))
+            found.dyups,
+            DyupsSettings(False, True, True, 2.0, 8 << 20, True, os.path.join(PREFIX, "conf/up.conf")),
         )
 
     def test_upstreams(self) -> None:

@@ -160,6 +160,14 @@ class FileTests(SynchronousTestCase):
         self.assertEqual(self.read("a.1"), ["one", "two"])
         self.assertEqual(self.read("a"), ["three"])
 
+    def test_become(self) -> None:
+        """After a reload the new configuration's files are written, at their levels, and the old ones are closed."""
+        observer = self.observer(("a", "error"))
+        observer.become(self.observer(("b", "error"), ("c", "info")))
+        observer(complaint("info", "one"))
+        observer(complaint("error", "two"))
+        self.assertEqual((self.read("a"), self.read("b"), self.read("c")), ([], ["two"], ["one", "two"]))
+
     def test_cannot_reopen(self) -> None:
         """A file that cannot be opened anew goes on as it was, and the others are opened all the same."""
         observer = self.observer(("one", "error"), ("two", "error"))
@@ -247,6 +255,22 @@ class StandardErrorTests(SynchronousTestCase):
         os.close(null)
         observer(complaint("error", "hello"))
         self.assertTrue(os.read(self.reader, 1000).endswith(b": hello\n"))
+
+    def test_daemon_reloads(self) -> None:
+        """Standard error stays the one of the start, for workers too, with the level of the new configuration."""
+        observer = ErrorLogObserver([ErrorLog("stderr", "error")])
+        self.addCleanup(observer.close)
+        before = observer.standard_error
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self.writer)
+        os.close(null)
+        observer.become(ErrorLogObserver([ErrorLog("stderr", "crit")]))
+        observer(complaint("error", "hello"))
+        observer(complaint("crit", "worse"))
+        self.assertTrue(os.read(self.reader, 1000).endswith(b": worse\n"))
+        self.assertEqual(observer.standard_error, before)
+        observer.become(ErrorLogObserver(()))
+        self.assertIsNone(observer.standard_error)
 
     def test_closed_from_the_start(self) -> None:
         """Started without a standard error, nothing is written anywhere."""

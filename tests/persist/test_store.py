@@ -113,6 +113,25 @@ class StoreTests(SynchronousTestCase):
         self.successResultOf(self.store.close())
         self.assertEqual((self.names(), self.clock.getDelayedCalls()), (["a"], []))
 
+    def test_pause(self) -> None:
+        """While dump and journal are read for a reload no dump is written; afterwards what is due is made up for."""
+        self.change("a")
+        self.successResultOf(self.store.pause())
+        self.clock.advance(QUIET * 3)
+        self.assertNotIn(PATH, self.disk.names)
+        self.store.resume()
+        self.assertIn(PATH, self.disk.names)
+        self.assertEqual(self.names(), ["a"])
+
+    def test_abandon(self) -> None:
+        """A store that another one takes over from writes nothing more, and all is there for the other one."""
+        self.change("a")
+        self.successResultOf(self.store.pause())
+        self.successResultOf(self.store.abandon())
+        self.clock.advance(LATEST * 3)
+        self.assertNotIn(PATH, self.disk.names)
+        self.assertEqual((self.names(), self.clock.getDelayedCalls()), (["a"], []))
+
     def test_full_disk(self) -> None:
         """A change that finds no room fails with the reason."""
         self.disk.room = 0
@@ -176,6 +195,9 @@ class OpenTests(SynchronousTestCase):
             self.successResultOf(store.append(1, b"x"))
             store.applied()
             self.clock.advance(LATEST)
+            self.successResultOf(store.pause())
+            store.resume()
+            self.successResultOf(store.abandon())
             self.successResultOf(store.close())
             self.assertEqual(disk.names, {})
 

@@ -70,6 +70,13 @@ class DeadlineTests(SynchronousTestCase):
         self.deadlines.look()
         self.assertEqual(len(limited.told), 2)
 
+    def test_watched(self) -> None:
+        """Everything that is looked at can be had, to change its deadline."""
+        one, two = Limited(self.clock, 5.0), Limited(self.clock, NEVER)
+        self.deadlines.watch(one)
+        self.deadlines.watch(two)
+        self.assertEqual({*self.deadlines.watched()}, {one, two})
+
     def test_failing(self) -> None:
         """One that fails is logged, and the others are told all the same, now and at the next look."""
         self.deadlines.start()

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from dyups.config.model import ErrorLog
 from dyups.config.parser import Tree, parse_text
 from dyups.config.upstreams import parse_commands
-from dyups.control.command import Update
+from dyups.control.command import Delete, Update
 from dyups.control.publish import encode_notice
 from dyups.metrics.errorlog import ErrorLogObserver
 from dyups.shared.zone import Zone, ZoneReader
@@ -29,6 +29,7 @@ worker_shutdown_timeout 10s;
 events { }
 http {
     access_log off;
+    dyups_read_msg_log on;
     server { listen 127.0.0.1:81; access_log off; location / { dyups_interface; } }
 }
 """
@@ -128,6 +129,12 @@ class FollowTests(WorkerCase):
         state = self.worker.apply(4)
         self.assertEqual(state.sequence, 4)
         self.assertIsNotNone(self.worker._upstreams.find("late"))
+        self.zone.write(5, encode_notice(Delete("late"), {}))
+        self.worker.apply(5)
+        self.assertEqual(
+            self.said,
+            [("info", "dyups: read change 4: update late"), ("info", "dyups: read change 5: delete late")],
+        )
 
     def test_lost_doorbell(self) -> None:
         """It looks several times in each dyups_read_msg_timeout anyway, and its heart beats."""

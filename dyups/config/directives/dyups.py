@@ -40,12 +40,22 @@ ENTRIES: tuple[Entry, ...] = (
         merge=Merge.NONE,
     ),
     setting(
+        "dyups_read_msg_log",
+        _BOTH,
+        FLAG,
+        DyupsSettings,
+        "off",
+        "Whether each worker writes a line to the error log, at level ``info``, for every change that it has read.",
+        merge=Merge.NONE,
+    ),
+    setting(
         "dyups_read_msg_timeout",
         _BOTH,
         TIME,
         DyupsSettings,
         "1s",
-        "How often a worker looks for changes in shared memory even if nobody told it of one.",
+        "How often a worker looks for changes in shared memory even if nobody told it of one; how long a change "
+        "waits for room in it; and, with two seconds more, how long for a worker that has fallen silent.",
         merge=Merge.NONE,
     ),
     setting(
@@ -54,7 +64,7 @@ ENTRIES: tuple[Entry, ...] = (
         SIZE,
         DyupsSettings,
         "2m",
-        "The size of the shared memory through which changes reach the workers.",
+        "The size of the shared memory through which changes reach the workers: the largest change must fit.",
         merge=Merge.NONE,
     ),
     setting(
