@@ -15,7 +15,9 @@ run: $(VENV)/.installed
 
 install: $(VENV)/.installed-test
 
-test: lint types contracts trial pytest compiled
+# Two gates at a time; each prints when it is done.  The longest begins first.
+test: $(VENV)/.installed-test
+	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) pytest lint types contracts trial compiled
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
