@@ -51,7 +51,9 @@ def wanted() -> bool:
     choice = os.environ.get("DYUPS_COMPILE", "")
     if choice:
         return choice != "0"
-    editable = any(word in ("develop", "editable_wheel", "egg_info", "dist_info", "sdist") for word in sys.argv)
+    editable = any(
+        word in ("develop", "editable_wheel", "egg_info", "dist_info", "sdist") for word in sys.argv
+    )
     return not editable and any(shutil.which(name) for name in ("cc", "gcc", "clang"))
 
 
