@@ -31,6 +31,7 @@ EXPECTED = {
         "docs/tutorial.rst",
     ),
     "docs/variables.rst",
+    "docs/workers.rst",
 }
 #: How a block of configuration begins, and what has to stand around it to make a file.
 WRAPPINGS = {
