@@ -39,6 +39,7 @@ class RequestHead:
 
     __slots__ = (
         "args",
+        "block",
         "chunked",
         "content_length",
         "expects_continue",
@@ -79,6 +80,8 @@ class RequestHead:
         """The normalised, decoded path, with slashes merged (``$uri``)."""
         self.args = b""
         """What follows ``?``, as received (``$args``)."""
+        self.block = b""
+        """The bytes behind the request line, where the next head of the connection may have the same."""
         self.sent_on = b""
         """The lines of all fields of kind PASS, each with its line end."""
 
@@ -110,25 +113,58 @@ class Acceptance:
 DEFAULT_ACCEPTANCE = Acceptance()
 
 
-def read_request(raw: bytes, acceptance: Acceptance = DEFAULT_ACCEPTANCE) -> RequestHead:
+def read_request(
+    raw: bytes, acceptance: Acceptance = DEFAULT_ACCEPTANCE, before: RequestHead | None = None
+) -> RequestHead:
     """The head in ``raw``, which ends before its CRLF CRLF; ``length`` tells where the head really ended.
 
     A head that ends otherwise (:data:`BARE_END`) is given with its end.  Empty lines before it are the caller's to
-    skip.  Raises :class:`RequestRefused`.
+    skip.  ``before`` is the last head of the same connection: a client mostly says the same again, but for the
+    request line.  Raises :class:`RequestRefused`.
     """
     head = acceptance.heads.get(raw)
     if head is not None:
         return head
     try:
+        if before is not None and before.block and raw.endswith(before.block):
+            head = _read_again(raw, before)
+            if head is not None:
+                return head
         lines = raw.split(b"\r\n")
         head = _read(lines, acceptance)
         head.length = len(raw) + 4
+        if b" /" in lines[0] and len(raw) <= _LONGEST_HEAD_KEPT:
+            head.block = raw[len(lines[0]) :]
     except BareLineFeed:
         lines, end = split_bare(raw)
         head = _read(lines, acceptance)
         head.length = end
     if len(raw) <= _LONGEST_HEAD_KEPT and all(map(READER.known.__contains__, lines[1:])):
         acceptance.remember(raw, head)
+    return head
+
+
+def _read_again(raw: bytes, before: RequestHead) -> RequestHead | None:
+    """The head of a new request line and the fields of ``before``; None where there is more to it."""
+    cut = len(raw) - len(before.block)
+    if raw.find(b"\r\n") != cut:
+        return None
+    head = RequestHead()
+    _read_line(raw[:cut], head)
+    if head.minor != before.minor or head.target[0] != 47:  # '/'
+        return None
+    _settle_target(head)
+    head.fields = before.fields
+    head.host = before.host
+    head.raw_host = before.raw_host
+    head.content_length = before.content_length
+    head.chunked = before.chunked
+    head.keep_alive = before.keep_alive
+    head.expects_continue = before.expects_continue
+    head.upgrade = before.upgrade
+    head.sent_on = before.sent_on
+    head.block = before.block
+    head.length = len(raw) + 4
     return head
 
 
@@ -173,10 +209,7 @@ def _read(lines: list[bytes], acceptance: Acceptance) -> RequestHead:
         _settle(head)
     elif head.minor == 0:
         head.keep_alive = False
-    try:
-        head.uri, head.args = normalise(head.target)
-    except BadTarget as bad:
-        raise RequestRefused(400, f"client sent invalid URI: {bad}") from None
+    _settle_target(head)
     head.sent_on = b"".join([field.line + b"\r\n" for field in head.fields if not field.kind])
     return head
 
@@ -204,6 +237,13 @@ def _settle_host(head: RequestHead) -> None:
         raise RequestRefused(400, "client sent no host")
     if head.target[0] != 47:  # '/'
         _settle_absolute(head)
+
+
+def _settle_target(head: RequestHead) -> None:
+    try:
+        head.uri, head.args = normalise(head.target)
+    except BadTarget as bad:
+        raise RequestRefused(400, f"client sent invalid URI: {bad}") from None
 
 
 def _settle_absolute(head: RequestHead) -> None:

@@ -173,7 +173,7 @@ class ClientConnection(ClientAnswers):
         """A whole head is here, before ``end``: read it, route it, serve it."""
         exchange = self.exchange
         try:
-            head = read_request(data[:end], self.routes.default.acceptance)
+            head = read_request(data[:end], self.routes.default.acceptance, exchange.head)
         except RequestRefused as refusal:
             self._unread(data)
             self._refuse_head(refusal)
