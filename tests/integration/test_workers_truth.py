@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import signal
 from collections.abc import Callable
 
@@ -122,3 +123,28 @@ async def test_too_much_for_the_zone(workers: Make) -> None:
     assert (await site.post("big", lines)).body == "success"
     shown = (await site.ask(site.admin, "/upstream/big")).body
     assert shown == lines.replace(";", "")
+
+
+@pytest_twisted.ensureDeferred
+async def test_no_room_on_disk(workers: Make) -> None:
+    """Without room for the journal a change is 500 and has happened nowhere; with room again all goes on by itself."""
+    site = await workers("worker_processes 2;").start()
+    talks = list((await site.one_for_each(await site.all_accept())).values())
+    master, unlimited = site.proxy.pid, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    assert (await site.post("kept", f"server 127.0.0.1:{site.a};")).status == 200
+    for name, kind in (("kept", "a"), ("new", "")):
+        resource.prlimit(master, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+        refused = await site.post(name, f"server 127.0.0.1:{site.b};")
+        assert (refused.status, refused.body) == (500, "could not store the change: File too large")
+        for client in talks:
+            reply = await client.ask("/", name)
+            assert (reply.status, reply.body[:1]) == ((200, kind) if kind else (502, "<"))
+        resource.prlimit(master, resource.RLIMIT_FSIZE, unlimited)
+        assert (await site.post(name, f"server 127.0.0.1:{site.b};")).status == 200
+        for client in talks:
+            assert (await client.ask("/", name)).body == "b\n"
+    site.proxy.kill()
+    await site.proxy.ended()
+    again = await site.start()
+    for name in ("kept", "new"):
+        assert (await again.ask(again.front, "/", name)).body == "b\n"
