@@ -10,7 +10,20 @@ from dyups.errors import RequestRefused
 from dyups.http1.request import read_request
 from dyups.http1.target import BadTarget, normalise
 from tests.http1.llhttp import Peer
-from tests.http1.test_request import HOST, head
+from tests.http1.test_request import HOST, REFUSED, head
+
+lines = st.sampled_from(
+    [raw for _, _, whole in REFUSED for raw in whole.split(b"\r\n")]
+    + [
+        b"Content-Length: 5",
+        b"Content-Length: 0",
+        b"Transfer-Encoding: chunked",
+        b"Connection: close",
+        b"X: y",
+    ]
+    + [b"Connection: keep-alive, upgrade", b"Upgrade: websocket", b"Expect: 100-continue", b"X_Y: z", HOST]
+)
+ends = st.sampled_from([b"\r\n"] * 8 + [b"\n", b"\r", b"\r\r\n"])
 
 
 @st.composite
