@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.errors import RequestRefused
@@ -351,17 +350,3 @@ class MemoryTests(SynchronousTestCase):
         )
         self.assertEqual(found.value(b"cookie"), b"a=" + secret)
         self.assertEqual([line for line in request.READER.known if secret in line], [])
-
-
-lines = st.sampled_from(
-    [raw for _, _, whole in REFUSED for raw in whole.split(b"\r\n")]
-    + [
-        b"Content-Length: 5",
-        b"Content-Length: 0",
-        b"Transfer-Encoding: chunked",
-        b"Connection: close",
-        b"X: y",
-    ]
-    + [b"Connection: keep-alive, upgrade", b"Upgrade: websocket", b"Expect: 100-continue", b"X_Y: z", HOST]
-)
-ends = st.sampled_from([b"\r\n"] * 8 + [b"\n", b"\r", b"\r\r\n"])
