@@ -50,6 +50,23 @@ class ServerSpec:
     backup: bool = False
     down: bool = False
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As a call: a snapshot of 100,000 upstreams is not to be pickled field by field."""
+        plain = (self.address, self.host, self.port)
+        more = (
+            self.path,
+            self.weight,
+            self.max_conns,
+            self.max_fails,
+            self.fail_timeout,
+            self.backup,
+            self.down,
+        )
+        return ServerSpec, plain if more == _NO_PARAMETERS else plain + more
+
+
+_NO_PARAMETERS = ("", 1, 0, 1, 10.0, False, False)
+
 
 @dataclass(frozen=True, slots=True)
 class BalancingSpec:
@@ -73,6 +90,27 @@ class UpstreamSpec:
     commands: tuple[str, ...] = ()
     """The commands other than ``server``, in order, in canonical text with ``;`` (``keepalive 16;``)."""
     place: Place = field(default=Place(), compare=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """See :meth:`ServerSpec.__reduce__`; the place goes first of the rest, for nearly every upstream has one."""
+        rest = (
+            self.balancing,
+            self.keepalive,
+            self.keepalive_timeout,
+            self.keepalive_requests,
+            self.keepalive_time,
+            self.commands,
+        )
+        return _upstream, (self.name, self.servers, *self.place, *(() if rest == _NO_COMMANDS else rest))
+
+
+_NO_COMMANDS: tuple[Any, ...] = (BalancingSpec(), 32, 60.0, 1000, 3600.0, ())
+
+
+def _upstream(name: str, servers: tuple[ServerSpec, ...], file: str, line: int, *rest: Any) -> UpstreamSpec:
+    balancing, keepalive, timeout, requests, time, commands = rest or _NO_COMMANDS
+    place = Place(file, line)
+    return UpstreamSpec(name, servers, balancing, keepalive, timeout, requests, time, commands, place)
 
 
 # -- texts with variables ----------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any
 from dyups.balancing.base import Balancer, forgive
 from dyups.balancing.methods import balancer_for, key_for
 from dyups.config.model import ServerSpec, UpstreamSpec, fold
+from dyups.config.values import is_ipv4
 from dyups.config.variables import NO_VARIABLES
 from dyups.interfaces import Address, Resolved, TcpAddress, UnixAddress, VariableTable
 from dyups.upstream.peer import Peer, Pool
@@ -25,10 +26,12 @@ def addresses(server: ServerSpec, resolved: Resolved) -> tuple[Address, ...]:
 
     A name that ``resolved`` does not have gives no address: such a server is asked nothing.
     """
+    host = server.host
+    if is_ipv4(host):
+        return (TcpAddress(host, server.port),)
     if server.path:
         return (UnixAddress(server.path),)
-    hosts = resolved.get(server.host, ())
-    return tuple(TcpAddress(host, server.port) for host in hosts)
+    return tuple(TcpAddress(found, server.port) for found in resolved.get(host, ()))
 
 
 def _by_server(group: Group | None) -> dict[tuple[Address, ServerSpec], list[Peer]]:

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.parser import Tree, parse_text
 from dyups.config.upstreams import parse_commands
+from dyups.upstream.group import Group
 from dyups.upstream.map import UpstreamMap
 from dyups.workers.snapshot import (
     Snapshot,
@@ -42,7 +43,9 @@ class SnapshotTests(SynchronousTestCase):
         """The addresses of a group's names are those that it was made with; a name without any has none."""
         group = self.upstreams.find("one")
         assert group is not None
-        self.assertEqual(resolved_of(group), RESOLVED)
+        self.assertEqual(resolved_of(group), {"app.example": RESOLVED["app.example"]})
+        again = Group(group.spec, resolved_of(group))
+        self.assertEqual([p.address for p in again.all_peers()], [p.address for p in group.all_peers()])
 
     def test_round_trip(self) -> None:
         """A worker's map and configuration are the master's."""
