@@ -75,6 +75,7 @@ async def test_reload_under_load(workers: Make) -> None:
     """Reload after reload while clients ask and upstreams change: no request fails, no change is lost."""
     site = await workers("worker_processes 2;").start()
     load = Load(site)
+    begun = reactor.seconds()
     ways = [(site.front, "/", "host1"), (site.a, "/", "x"), (site.front, "/pid", "x")]
     running = [Deferred.fromCoroutine(load.run(*ways[number % 3])) for number in range(CLIENTS)]
     changing = Deferred.fromCoroutine(changes(site, load))
@@ -83,6 +84,7 @@ async def test_reload_under_load(workers: Make) -> None:
     load.stopping = True
     await gatherResults(running)
     number = await changing
+    print(f"{load.answered / (reactor.seconds() - begun):.0f} requests a second, {number} changes")
     assert load.failed == []
     assert load.answered > 100 * RELOADS
     last = f"server 127.0.0.1:{(number - 1) % 60000 + 1}"

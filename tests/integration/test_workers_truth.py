@@ -19,7 +19,7 @@ from tests.integration.running import is_running, until
 from tests.integration.talking import DUMP, Reply, Talk, Workers
 
 Make = Callable[..., Workers]
-UPDATES = int(os.environ.get("DYUPS_TEST_UPDATES", "160"))
+UPDATES = int(os.environ.get("DYUPS_TEST_UPDATES", "400"))
 CLIENTS = 8
 
 
