@@ -138,6 +138,11 @@ def _decoded(data: bytes, path: str) -> str:
         raise ConfigError("text is not UTF-8", path, line) from error
 
 
+def is_dump(data: bytes, sequence: int) -> bool:
+    """Is this a dump as dyups wrote it, up to the change of that number?"""
+    return _head(data) == (sequence, Origin.DYUPS)
+
+
 def _head(data: bytes) -> tuple[int, Origin]:
     """The sequence number, and whether what follows is as dyups wrote it."""
     head = _HEAD.match(data)

@@ -4,6 +4,9 @@
 the journal before it is applied.  A moment after changes settle the whole map is dumped, and then the journal forgets
 what the dump has.  A crash between these steps loses nothing: records up to the dump's sequence number are ignored.
 
+A dump that somebody else has changed is not written over: what was edited by hand is taken in by the next reload or
+start, and until then the journal keeps every change.
+
 All disk work runs through the injected runner, the reactor never waits for it; the map is read on the reactor thread,
 as an unchangeable snapshot.
 """
@@ -18,8 +21,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from dyups.config.model import DyupsSettings, UpstreamSpec
-from dyups.persist.dumpfile import print_dump, write_dump
-from dyups.persist.files import Files, Runner
+from dyups.persist.dumpfile import is_dump, print_dump, write_dump
+from dyups.persist.files import Files, Runner, Stamp
 from dyups.persist.journal import SUFFIX, Journal
 from dyups.persist.reload import Restored
 
@@ -63,7 +66,8 @@ class NoStore:
 class Store:
     """A dump file and its journal.
 
-    ``configured`` are the upstreams of the configuration outside the dump file, ``snapshot`` reads the map.
+    ``configured`` are the upstreams of the configuration outside the dump file, ``snapshot`` reads the map, ``seen``
+    tells the dump file as it was read at the start.
     """
 
     def __init__(
@@ -74,7 +78,14 @@ class Store:
         clock: IReactorTime,
         runner: Runner,
         files: Files,
+        seen: Stamp | None = None,
     ) -> None:
+        self._seen = seen
+        """The file as we last knew it; None for none."""
+        self._edited: Stamp | None = None
+        """The file as somebody else left it, if we have said so."""
+        self._tried = -1
+        """The number of the last change in the dump that we wrote, or were writing when it failed."""
         self._path = path
         self._configured = configured
         self._snapshot = snapshot
@@ -145,13 +156,39 @@ class Store:
         if not self._dirty:
             return succeed(None)
         self._dirty = False
-        sequence, specs = self._snapshot()
-        written = self._runner(lambda: self._write(specs, sequence))
-        written.addCallback(lambda _: self._forget(sequence))
-        return written.addErrback(self._failed)
+        return Deferred.fromCoroutine(self._dump_now()).addErrback(self._failed)
 
-    def _write(self, specs: Sequence[UpstreamSpec], sequence: int) -> None:
+    async def _dump_now(self) -> None:
+        sequence, specs = self._snapshot()
+        if await self._runner(lambda: self._write(specs, sequence)):
+            await self._forget(sequence)
+
+    def _write(self, specs: Sequence[UpstreamSpec], sequence: int) -> bool:
+        """Write the dump; False where the file is not ours any more."""
+        if self._is_edited():
+            return False
+        self._tried = sequence
         write_dump(self._files, self._path, print_dump(specs, self._configured, sequence))
+        self._seen = self._files.stamp(self._path)
+        return True
+
+    def _is_edited(self) -> bool:
+        """Has somebody else changed the file since we knew it?  A file that is gone may be written anew."""
+        stamp = self._files.stamp(self._path)
+        if stamp in (None, self._seen):
+            return False
+        if stamp == self._edited:
+            return True
+        data, stamp = self._files.read(self._path)
+        if is_dump(data, self._tried):
+            self._seen = stamp
+            return False
+        self._edited = stamp
+        _log.warn(
+            "{path} was edited: it is not written over, the journal keeps the changes until a reload takes the edit in",
+            path=self._path,
+        )
+        return True
 
     def _forget(self, sequence: int) -> Deferred[None]:
         """Once the dump is in place, the journal need not hold what is in it."""
@@ -180,7 +217,8 @@ def open_store(
     if not settings.dyups_upstream_conf or not settings.dyups_dump:
         return NoStore()
     path = settings.dyups_upstream_conf
-    store = Store(path, restored.configured, snapshot, clock, runner, files or Files())
+    seen = None if restored.dump is None else restored.dump.stamp
+    store = Store(path, restored.configured, snapshot, clock, runner, files or Files(), seen)
     if restored.replayed:
         store.applied()
     return store

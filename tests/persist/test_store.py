@@ -132,6 +132,53 @@ class StoreTests(SynchronousTestCase):
         self.assertNotIn(PATH, self.disk.names)
         self.assertEqual((self.names(), self.clock.getDelayedCalls()), (["a"], []))
 
+    def test_edited(self) -> None:
+        """A dump that was edited by hand is left alone, at the end too; the edit and every change are there then."""
+        self.change("a")
+        self.clock.advance(QUIET)
+        text = self.disk.content(PATH).replace(b"upstream a", b"upstream edited")
+        self.disk.put(PATH, text)
+        self.change("b")
+        self.clock.advance(QUIET)
+        self.change("c")
+        self.clock.advance(LATEST)
+        self.assertEqual((self.disk.content(PATH), self.journalled()), (text, [2, 3]))
+        self.successResultOf(self.store.close())
+        self.assertEqual(self.disk.content(PATH), text)
+        self.assertEqual(self.names(), ["edited", "b", "c"])
+
+    def test_edited_before_the_first_dump(self) -> None:
+        """So is a file that was there at the start and was edited since."""
+        self.disk.put(PATH, b"upstream x { server 127.0.0.1; }")
+        seen = self.disk.stamp(PATH)
+        self.store = Store(PATH, [], self.snapshot, self.clock, execute, self.disk, seen)
+        self.disk.put(PATH, b"upstream y { server 127.0.0.1; }")
+        self.change("a")
+        self.clock.advance(QUIET)
+        self.assertEqual(self.names(), ["y", "a"])
+
+    def test_touched(self) -> None:
+        """A file that says what we wrote is ours, whoever wrote it last; one that is gone is written anew."""
+        self.change("a")
+        self.clock.advance(QUIET)
+        self.disk.put(PATH, self.disk.content(PATH), 0o600)
+        self.change("b")
+        self.clock.advance(QUIET)
+        self.assertEqual((self.names(), self.journalled()), (["a", "b"], []))
+        del self.disk.names[PATH]
+        self.change("c")
+        self.clock.advance(QUIET)
+        self.assertEqual((self.names(), self.journalled()), (["a", "b", "c"], []))
+
+    def test_failed_after_the_rename(self) -> None:
+        """A dump whose folder could not be synced is ours, and is written again."""
+        self.change("a")
+        self.disk.fail_calls["fsync_folder"] = errno.EIO
+        self.clock.advance(QUIET)
+        del self.disk.fail_calls["fsync_folder"]
+        self.clock.advance(LATEST)
+        self.assertEqual((self.names(), self.journalled()), (["a"], []))
+
     def test_full_disk(self) -> None:
         """A change that finds no room fails with the reason."""
         self.disk.room = 0
