@@ -121,7 +121,7 @@ async def test_a_mistake_changes_nothing(workers: Make) -> None:
 @pytest_twisted.ensureDeferred
 async def test_hand_edits_and_changes(workers: Make) -> None:
     """What was edited in the dump is honoured, newer changes stay on top; without a dump file they are carried over."""
-    site = await workers("worker_processes 1;").start()
+    site = await workers("worker_processes 1; error_log logs/error.log warn;").start()
     dump = site.site.root / "conf" / "upstream.conf"
     await site.post("dumped", f"server 127.0.0.1:{site.a};")
     await until(lambda: "upstream dumped" in dump.read_text(), "the dump")
@@ -130,6 +130,7 @@ async def test_hand_edits_and_changes(workers: Make) -> None:
     dump.write_text(text)
     site.configure("worker_processes 1;", f"{DUMP} upstream fresh {{ server 127.0.0.1:{site.b}; }}")
     assert (await site.post("journaled", f"server 127.0.0.1:{site.b};")).body == "success"
+    await until(lambda: "conf was edited" in site.site.error_log, "the edit to be noticed")
     await reload(site, before)
     names = (await site.ask(site.admin, "/list")).body.split()
     assert sorted(names) == ["edited", "fresh", "host1", "journaled"], names
