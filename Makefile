@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: compiled-trial run test install lint types contracts trial pytest compiled docs clean bench
+.PHONY: compiled-trial run test install lint types contracts trial pytest integration compiled docs clean bench
 
 run: $(VENV)/.installed
 	@mkdir -p .run
@@ -15,9 +15,9 @@ run: $(VENV)/.installed
 
 install: $(VENV)/.installed-test
 
-# Two gates at a time; each prints when it is done.  The longest begins first.
+# Two gates at a time, the longest first; each prints when it is done.
 test: $(VENV)/.installed-test
-	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) pytest lint types contracts trial compiled
+	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) integration pytest trial compiled types contracts lint
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -44,7 +44,10 @@ trial: $(VENV)/.installed-test
 	$(BIN)/trial --temp-directory=.run/trial --reporter=text tests
 
 pytest: $(VENV)/.installed-test
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest --cov --cov-report=term --ignore=tests/integration
+
+integration: $(VENV)/.installed-test
+	$(BIN)/pytest tests/integration
 
 # The hot modules as an ordinary installation has them: compiled by mypyc, under the same tests.
 compiled: $(VENV)/.installed-test
