@@ -18,7 +18,7 @@ from twisted.python.components import Componentized
 
 from dyups._version import VERSION
 from dyups.config.build import DEFAULT_ERROR_LOG
-from dyups.config.model import ErrorLog, Http, Settings
+from dyups.config.model import ErrorLog, Settings
 from dyups.errors import ConfigError
 from dyups.metrics.errorlog import ErrorLogObserver
 from dyups.net.choose import install_preferred
@@ -135,7 +135,7 @@ def makeService(options: Options) -> IService:
         fail(open_failed(error))
     root = ErrorLogged(observer) if options.own_log else MultiService()
     if settings.http is not None:
-        serving(options, settings.http, observer).setServiceParent(root)
+        serving(options, observer).setServiceParent(root)
     if options.own_pid_file:
         try:
             PidFile(settings.pid).setServiceParent(root)  # type: ignore[no-untyped-call]
@@ -144,7 +144,7 @@ def makeService(options: Options) -> IService:
     return root
 
 
-def serving(options: Options, http: Http, observer: ErrorLogObserver) -> IService:
+def serving(options: Options, observer: ErrorLogObserver) -> IService:
     """What serves ``http``, its sockets listening: a master with its workers, or this process alone."""
     # Not before now: this module is imported to list the options, and then no reactor must be installed yet.
     from twisted.internet import reactor
@@ -156,8 +156,7 @@ def serving(options: Options, http: Http, observer: ErrorLogObserver) -> IServic
     try:
         if configuration.settings.master_process:
             return MasterProcess(options.source, configuration, observer, reactor)
-        wanted = configuration.attempts_wanted
-        return ServingProcess(configuration.settings, http, reactor, attempts_wanted=wanted)
+        return ServingProcess(configuration, observer, reactor)
     except ConfigError as error:
         fail(str(error), observer)
     except OSError as error:

@@ -1,48 +1,49 @@
-"""One process that serves: everything wired, as a Twisted service.
+"""One process that serves: everything wired, as a Twisted service (``master_process off``).
 
 Made before the process becomes a daemon, so that whatever is wrong (a port in use, an unreadable dump) is said on the
-terminal and nothing is started.  ``tap`` makes it.
+terminal and nothing is started.  ``tap`` makes it.  The data plane and the map are made as those of a worker and of the
+master are (``serving``, ``truth``); here both stand in one process.
 """
 
 from __future__ import annotations
 
-import gc
-import socket
+import signal
 from collections.abc import Callable
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, inlineCallbacks
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
-from twisted.web.resource import IResource
 
 from dyups.admin.resource import dyups_interface
-from dyups.config.blocks import no_collection
-from dyups.config.model import Http, Location, ResourceContent, Settings, UpstreamSpec
+from dyups.config.model import DyupsSettings, UpstreamSpec
 from dyups.control.change import ChangePath
-from dyups.control.command import decode
 from dyups.control.lock import ChangeLock
-from dyups.interfaces import VariableTable
-from dyups.metrics.accesslog import AccessLogs, check_access_logs
-from dyups.persist.reload import Restored, restore
+from dyups.persist.reload import Restored
 from dyups.persist.store import open_store
 from dyups.persist.watch import DumpWatch
-from dyups.proxy.contents import serving_maker
-from dyups.proxy.deadlines import Deadlines, period_for
-from dyups.proxy.listener import Listener, limits_of
-from dyups.proxy.literals import constant_groups
-from dyups.proxy.plane import DataPlane, complain
-from dyups.proxy.serving import Serving
-from dyups.proxy.variables import variables_of_run_time
-from dyups.proxy.webresource import ResourceServing
-from dyups.upstream.map import UpstreamMap
-from dyups.upstream.resolve import ThreadedLookup, resolve_now, resolve_what_can_be
-from dyups.workers.dialing import dial_through
+from dyups.proxy.plane import complain
+from dyups.upstream.resolve import ThreadedLookup
+from dyups.workers.configuration import Configuration
 from dyups.workers.listening import close_all, open_all
+from dyups.workers.serving import ServingSide, query_of
+from dyups.workers.signals import Signals
+from dyups.workers.truth import establish
 
 T = TypeVar("T")
+
+#: Seconds that an idle connection has left after QUIT, and between two looks whether all clients are gone.
+IDLE_GRACE = 1.0
+LOOK = 0.1
+
+
+class Reopening(Protocol):
+    """Log files that can be opened anew by their names."""
+
+    def reopen(self) -> list[str]:
+        """The reasons of those that cannot."""
+        ...
 
 
 class ServingProcess(Service):
@@ -50,57 +51,40 @@ class ServingProcess(Service):
 
     name = "dyups"
 
-    def __init__(self, settings: Settings, http: Http, reactor: Any, *, attempts_wanted: bool = True) -> None:
-        self.settings = settings
+    def __init__(self, configuration: Configuration, error_logs: Reopening, reactor: Any) -> None:
+        http = configuration.http
         self._reactor = reactor
-        check_access_logs(http)
-        self.access_logs = AccessLogs(http, partial(complain, "alert"))
-        variables = variables_of_run_time(http)
-        restored = restore(http, decode, variables=variables)
-        self.upstreams = filled_map(restored, variables)
-        literals, warnings = constant_groups(http, lenient=_may_change(http), known=restored.upstreams)
-        for damage in restored.damages:
-            complain("error", damage)  # at error_log's default level: something that was acknowledged is lost
-        for warning in (*restored.warnings, *warnings):
-            complain("warn", warning)
-        deadlines = Deadlines(reactor, period_for(limits_of(http)), self._tick)
-        self.plane = DataPlane(
-            self.upstreams, deadlines, dial_through(reactor), attempts_wanted=attempts_wanted
+        self._error_logs = error_logs
+        truth = establish(configuration)
+        self.upstreams = truth.upstreams
+        self.store = open_store(http.dyups, truth.restored, self._snapshot, reactor, self._in_thread)
+        lock = ChangeLock(http.dyups.dyups_trylock)
+        self.changes = ChangePath(self.upstreams, lock, self.store, ThreadedLookup(self._in_thread))
+        self._watch = self._dump_watch(http.dyups, truth.restored)
+        self.side = ServingSide(
+            http,
+            self.upstreams,
+            dyups_interface(self.upstreams, self.changes, reactor),
+            reactor,
+            query_of(dict(truth.constants)),
+            attempts_wanted=configuration.attempts_wanted,
         )
-        self.plane.log = self.access_logs.write
-        self.store = open_store(http.dyups, restored, self._snapshot, reactor, self._in_thread)
-        lookup = ThreadedLookup(self._call_in_thread)
-        self.changes = ChangePath(self.upstreams, ChangeLock(http.dyups.dyups_trylock), self.store, lookup)
-        self._watch = self._dump_watch(http, restored)
-        self._interface: IResource = dyups_interface(self.upstreams, self.changes, reactor)
-        make = serving_maker(
-            self.plane,
-            {"dyups_interface": self._serve_interface},
-            literals,
-            any_literal=http.dyups.dyups_literal_targets,
-        )
-        self._listeners = [Listener(listen, self.plane, make) for listen in http.listens]
         self._sockets = open_all(http.listens)
-        self._ports: list[IListeningPort] = []
-
-    def _tick(self) -> None:
-        self.plane.tick()
+        self._quitting = LoopingCall(self._stop_if_alone)
+        self._quitting.clock = reactor
+        self._signals = Signals(
+            reactor,
+            {signal.SIGUSR1: self.reopen, signal.SIGHUP: self._cannot_reload, signal.SIGQUIT: self.quit},
+        )
 
     def _snapshot(self) -> tuple[int, list[UpstreamSpec]]:
         return self.upstreams.sequence, list(self.upstreams.specs())
 
-    def _serve_interface(self, location: Location) -> Serving:
-        return ResourceServing(self._interface, location, self._reactor)
-
-    def _in_thread(self, call: Callable[[], T], /) -> Deferred[T]:
-        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), call)
-
-    def _call_in_thread(self, call: Callable[..., T], *args: Any) -> Deferred[T]:
+    def _in_thread(self, call: Callable[..., T], *args: Any) -> Deferred[T]:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), call, *args)
 
-    def _dump_watch(self, http: Http, restored: Restored) -> DumpWatch | None:
+    def _dump_watch(self, dyups: DyupsSettings, restored: Restored) -> DumpWatch | None:
         """Somebody else writes the dump file (``dyups_dump off``): follow it."""
-        dyups = http.dyups
         if dyups.dyups_dump or not dyups.dyups_upstream_conf:
             return None
         return DumpWatch(
@@ -118,12 +102,9 @@ class ServingProcess(Service):
     def startService(self) -> None:
         """Begin to accept; the sockets listen already."""
         super().startService()  # type: ignore[no-untyped-call]
-        self.plane.deadlines.start()
-        self.access_logs.start(self._reactor)
-        for sock, listener in zip(self._sockets, self._listeners, strict=True):
-            family = socket.AddressFamily(sock.family)
-            port = self._reactor.adoptStreamPort(sock.fileno(), family, listener)
-            self._ports.append(port)
+        self.side.start()
+        self.side.accept(self._sockets)
+        self._signals.install()
         if self._watch is not None:
             self._watch.start()
 
@@ -131,51 +112,39 @@ class ServingProcess(Service):
     def stopService(self) -> Any:
         """Accept no more, and bring what is not in the dump file yet to disk."""
         yield super().stopService()  # type: ignore[no-untyped-call]
-        self.plane.draining = True
-        ports, self._ports = self._ports, []
-        for port in ports:
-            yield port.stopListening()
-        sockets, self._sockets = self._sockets, []
-        close_all(sockets)
+        self._signals.uninstall()
+        if self._quitting.running:
+            self._quitting.stop()
+        yield self._stop_accepting()
         if self._watch is not None:
             yield self._watch.stop()
         yield self.store.close()
-        self.access_logs.stop()
-        self.plane.deadlines.stop()
+        self.side.stop()
 
+    def _stop_accepting(self) -> Deferred[None]:
+        sockets, self._sockets = self._sockets, []
+        return self.side.stop_accepting().addBoth(lambda _: close_all(sockets))
 
-def filled_map(restored: Restored, variables: VariableTable) -> UpstreamMap:
-    """The map a start begins with; ``variables`` are those that keys of its upstreams were checked with.
+    # -- signals -------------------------------------------------------------------------------------------------
 
-    A name of the configuration that has no address is a :class:`ConfigError`, as in nginx; an upstream that was
-    acknowledged at run time comes back whatever DNS says now.
-    """
-    upstreams = UpstreamMap(variables)
-    configured = set(map(id, restored.configured))
-    with no_collection():
-        for spec in restored.upstreams:
-            if id(spec) in configured:
-                upstreams.replace(spec, resolve_now(spec))
-            else:
-                resolved, failed = resolve_what_can_be(spec)
-                for reason in failed:
-                    complain("warn", reason)
-                upstreams.replace(spec, resolved)
-    upstreams.sequence = restored.sequence
-    # What is there now mostly stays: the collector need not walk it again and again while requests are served.
-    gc.freeze()
-    return upstreams
+    def reopen(self) -> None:
+        """USR1: open all log files anew by their names."""
+        for reason in (*self._error_logs.reopen(), *self.side.access_logs.reopen()):
+            complain("emerg", reason)
 
+    def quit(self) -> None:
+        """QUIT: accept no more, and end when the last client has its answer."""
+        if not self._quitting.running:
+            complain("notice", "gracefully shutting down")
+            self._stop_accepting()
+            self.side.end_idle(IDLE_GRACE)
+            self._quitting.start(LOOK)
 
-def _may_change(http: Http) -> bool:
-    """Can upstreams come at run time, or did they: then a name that is unknown now is no error."""
-    if http.dyups.dyups_upstream_conf:
-        return True
-    return any(_has_interface(server.locations) for listen in http.listens for server in listen.servers)
+    def _stop_if_alone(self) -> None:
+        if not self.side.connections:
+            self._quitting.stop()
+            self._reactor.stop()
 
-
-def _has_interface(locations: tuple[Location, ...]) -> bool:
-    return any(
-        isinstance(location.content, ResourceContent) or _has_interface(location.locations)
-        for location in locations
-    )
+    def _cannot_reload(self) -> None:
+        """HUP: there is no second process that could take over."""
+        complain("warn", "reload needs master_process on; nothing has changed")

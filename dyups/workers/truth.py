@@ -6,22 +6,24 @@ then everything that was changed while running.  ``master`` puts it to work.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from dyups.config.blocks import no_collection
 from dyups.config.model import UpstreamSpec, fold
 from dyups.control.command import decode
 from dyups.errors import ConfigError
+from dyups.interfaces import VariableTable
 from dyups.metrics.accesslog import check_access_logs
 from dyups.persist.reload import Restored, restore
 from dyups.proxy.literals import constant_groups
 from dyups.proxy.plane import complain
 from dyups.proxy.variables import variables_of_run_time
 from dyups.upstream.map import UpstreamMap
-from dyups.upstream.resolve import NameQuery, query_system
+from dyups.upstream.resolve import NameQuery, query_system, resolve_now, resolve_what_can_be
 from dyups.workers.configuration import Configuration
-from dyups.workers.process import filled_map
 from dyups.workers.serving import RememberingQuery, may_change
 from dyups.workers.snapshot import resolved_of
 
@@ -67,6 +69,29 @@ def establish(configuration: Configuration, query: NameQuery = query_system) -> 
     truth = Truth(configuration, restored, filled_map(restored, variables), remembering.found)
     truth.file_says(restored.configured if truth.dumps else restored.upstreams, ())
     return truth
+
+
+def filled_map(restored: Restored, variables: VariableTable) -> UpstreamMap:
+    """The map a start begins with; ``variables`` are those that keys of its upstreams were checked with.
+
+    A name of the configuration that has no address is a :class:`ConfigError`, as in nginx; an upstream that was
+    acknowledged at run time comes back whatever DNS says now.
+    """
+    upstreams = UpstreamMap(variables)
+    configured = set(map(id, restored.configured))
+    with no_collection():
+        for spec in restored.upstreams:
+            if id(spec) in configured:
+                upstreams.replace(spec, resolve_now(spec))
+            else:
+                resolved, failed = resolve_what_can_be(spec)
+                for reason in failed:
+                    complain("warn", reason)
+                upstreams.replace(spec, resolved)
+    upstreams.sequence = restored.sequence
+    # What is there now mostly stays: the collector need not walk it again and again while requests are served.
+    gc.freeze()
+    return upstreams
 
 
 def carry_over(old: Truth, new: Truth) -> bool:

@@ -6,6 +6,7 @@ The reactor is one in memory, and so are the listening sockets; files are real o
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -16,15 +17,14 @@ from twisted.logger import LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.config.build import load
 from dyups.config.model import Listen
 from dyups.errors import ConfigError
 from dyups.persist.files import Files
 from dyups.persist.journal import SUFFIX, Journal
 from dyups.persist.watch import DumpWatch
 from dyups.proxy.listener import Listener
-from dyups.proxy.variables import ProxyVariables
 from dyups.workers import process
+from dyups.workers.configuration import Source, read_configuration
 from dyups.workers.process import ServingProcess
 
 
@@ -90,6 +90,14 @@ class Socket:
         return self._number
 
 
+class Logs:
+    """Error logs, one of which cannot be opened anew."""
+
+    def reopen(self) -> list[str]:
+        """The reason."""
+        return ["open() failed"]
+
+
 class ProcessTestCase(SynchronousTestCase):
     """A process on a configuration."""
 
@@ -97,6 +105,7 @@ class ProcessTestCase(SynchronousTestCase):
         self.prefix = Path(os.path.abspath(self.mktemp()))
         (self.prefix / "conf").mkdir(parents=True)
         self.reactor = Reactor()
+        self.logs = Logs()
         self.said: list[tuple[str, str]] = []
         globalLogPublisher.addObserver(self._hear)
         self.addCleanup(globalLogPublisher.removeObserver, self._hear)
@@ -114,9 +123,7 @@ class ProcessTestCase(SynchronousTestCase):
         """The process of a configuration whose ``http`` block holds this."""
         path = self.prefix / "conf/nginx.conf"
         path.write_text(f"events {{}} http {{ {http} }}")
-        settings = load(str(path), variables=ProxyVariables())
-        assert settings.http is not None
-        return ServingProcess(settings, settings.http, self.reactor)
+        return ServingProcess(read_configuration(Source(str(path))), self.logs, self.reactor)
 
     def started(self, http: str) -> ServingProcess:
         """The same, started; it is stopped after the test."""
@@ -160,14 +167,14 @@ class LifeTests(ProcessTestCase):
         made = self.started(LISTENS)
         self.successResultOf(made.stopService())
         self.assertEqual(self.reactor.log, ["port 100 stopped", "port 101 stopped", "sockets closed"])
-        self.assertTrue(made.plane.draining)
+        self.assertTrue(made.side.plane.draining)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_the_date_goes_on(self) -> None:
         """Once a second a new ``Date`` is made."""
         made = self.started(LISTENS)
         ticks: list[int] = []
-        self.patch(type(made.plane), "tick", lambda plane: ticks.append(1))
+        self.patch(type(made.side.plane), "tick", lambda plane: ticks.append(1))
         self.reactor.pump([1.0] * 3)
         self.assertGreaterEqual(len(ticks), 3)
 
@@ -246,6 +253,37 @@ class StoredTests(ProcessTestCase):
         self.assertEqual([level for level, _ in self.said], ["warn"])
         ((server,),) = [spec.servers for spec in again.upstreams.specs()]
         self.assertEqual(server.port, 7)
+
+
+class SignalTests(ProcessTestCase):
+    """What signals do to a process without a master."""
+
+    def test_reopen(self) -> None:
+        """USR1 opens the logs anew; one that cannot be is said."""
+        self.started(LISTENS).reopen()
+        self.assertEqual(self.said, [("emerg", "open() failed")])
+
+    def test_no_reload(self) -> None:
+        """HUP does not end the process: it says that a reload needs a master."""
+        made = self.started(LISTENS)
+        before = signal.getsignal(signal.SIGHUP)
+        self.assertEqual(getattr(before, "__self__", None), made._signals)
+        made._cannot_reload()
+        self.assertEqual(self.said, [("warn", "reload needs master_process on; nothing has changed")])
+        self.stop(made)
+        self.assertNotEqual(signal.getsignal(signal.SIGHUP), before)
+
+    def test_quit(self) -> None:
+        """QUIT accepts no more and ends the process once the last client is gone."""
+        made = self.started(LISTENS)
+        made.side.plane.counters.active = 1
+        made.quit()
+        self.assertEqual(self.reactor.log, ["port 100 stopped", "port 101 stopped", "sockets closed"])
+        self.reactor.pump([0.1] * 20)
+        self.assertFalse(self.reactor.hasStopped)
+        made.side.plane.counters.active = 0
+        self.reactor.pump([0.1] * 2)
+        self.assertTrue(self.reactor.hasStopped)
 
 
 def no_names(*arguments: Any, **keywords: Any) -> Any:
