@@ -66,6 +66,7 @@ class Bridge:
     """
 
     __slots__ = (
+        "_delays",
         "_full",
         "_held",
         "_origin",

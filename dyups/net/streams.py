@@ -44,7 +44,10 @@ class TcpBridge(Bridge):
         return bool(self.getHandle().getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
 
     def setTcpNoDelay(self, enabled: bool) -> None:
-        self._set_option(socket.IPPROTO_TCP, socket.TCP_NODELAY, int(enabled))
+        # uvloop's TCP connections begin without Nagle's delay: to say so again would be a system call for nothing.
+        if not enabled or getattr(self, "_delays", False):
+            self._delays = not enabled
+            self._set_option(socket.IPPROTO_TCP, socket.TCP_NODELAY, int(enabled))
 
     def getTcpKeepAlive(self) -> bool:
         return bool(self.getHandle().getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))

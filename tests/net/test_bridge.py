@@ -388,7 +388,7 @@ class SundryTests(BridgeCase):
         """Setting one is not an error: the peer may have gone a moment ago."""
         self.connect(Diary())
         self.uv.get_extra_info = lambda name: None  # type: ignore[method-assign, assignment]
-        self.bridge.setTcpNoDelay(True)
+        self.bridge.setTcpNoDelay(False)
         self.assertEqual(self.bridge.fileno(), -1)
 
     def test_unhandled_reason_is_twisteds(self) -> None:

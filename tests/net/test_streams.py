@@ -238,9 +238,12 @@ class NameTests(StreamCase):
         def look(diary: Any) -> None:
             transport = diary.transport
             seen["client"] = transport.getHost(), transport.getPeer()
+            seen["at first"] = transport.getTcpNoDelay()
             transport.setTcpNoDelay(False)
             transport.setTcpKeepAlive(True)
             seen["switches"] = transport.getTcpNoDelay(), transport.getTcpKeepAlive()
+            transport.setTcpNoDelay(True)
+            seen["again"] = transport.getTcpNoDelay()
             self.assertEqual(transport.fileno(), transport.getHandle().fileno())
             transport.loseConnection()
 
@@ -249,7 +252,7 @@ class NameTests(StreamCase):
         host, peer = seen["client"]
         self.assertIsInstance(host, IPv4Address)
         self.assertEqual((host, peer), (server.transport.getPeer(), server.transport.getHost()))
-        self.assertEqual(seen["switches"], (False, True))
+        self.assertEqual((seen["at first"], seen["switches"], seen["again"]), (True, (False, True), True))
 
     def test_ip_addresses(self) -> None:
         """The names of sockets become Twisted's addresses; a scope is shown as the interface's name."""
