@@ -7,6 +7,7 @@
     build        tree to model: inheritance, checks, errors with file:line
     upstreams    the commands of an ``upstream`` block to and from text; used for POST bodies as well
     variables    ``http://$host$uri`` compiled to one callable
+    specs        what is said of an upstream, frozen
     model        the frozen settings that every other floor reads
 
 Nothing here opens a socket or looks up a name; ``parser`` alone reads files.
