@@ -1,7 +1,27 @@
 """Processes, and the only place that wires everything.
 
-process    one process that serves: map, change path, listeners, as a Twisted service
-listening  its listening sockets, all or none
-dialing    the data plane's way out through the reactor
-pidfile    the number of the process in a file
+The master's side:
+
+    master         the service: configuration, sockets, every change, signals, reload
+    truth          the map that files give, at start and at a reload
+    crew           the workers of one configuration, each in its place, replaced when they end
+    child          one worker process, as the master sees it
+    publisher      changes to every worker: shared zones and doorbells
+    spawn          starts a worker process with what it inherits
+    sockets        the listening sockets, kept across respawns and reloads
+
+The worker's side:
+
+    entry          where the process begins
+    worker         follows the master, serves, ends
+
+Both sides:
+
+    link           the control channel
+    snapshot       what a worker begins with
+    configuration  a configuration, read by the master and built again by workers
+    serving        the data plane, wired
+    signals, titles, pidfile, listening, dialing
+
+    process        one process that does it all (``master_process off``)
 """
