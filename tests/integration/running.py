@@ -101,7 +101,7 @@ def is_running(pid: int) -> bool:
     """Is there such a process, and is it more than an entry that nobody has collected?"""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the second: it ended after the file was opened
         return False
     return stat.rpartition(")")[2].split()[0] not in "ZX"
 
