@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from twisted.application.service import IService, MultiService
@@ -134,6 +135,8 @@ def makeService(options: Options) -> IService:
     except OSError as error:
         fail(open_failed(error))
     root = ErrorLogged(observer) if options.own_log else MultiService()
+    for text in privileges_kept(options.configuration):
+        warn(text, observer)
     if settings.http is not None:
         serving(options, observer).setServiceParent(root)
     if options.own_pid_file:
@@ -142,6 +145,15 @@ def makeService(options: Options) -> IService:
         except OSError as error:
             fail(open_failed(error), observer)
     return root
+
+
+def privileges_kept(configuration: Configuration) -> Iterator[str]:
+    """What ``user`` asks for and does not get: nobody may believe that workers gave up root when they did not."""
+    if os.geteuid() == 0:
+        for directive in configuration.tree.directives:
+            if directive.name == "user":
+                place = f"{directive.file}:{directive.line}"
+                yield f'the "user" directive has no effect yet, workers run as root in {place}'
 
 
 def serving(options: Options, observer: ErrorLogObserver) -> IService:
@@ -180,6 +192,12 @@ def say(text: str) -> None:
     """A line for the person at the terminal; with standard error closed there is nobody to tell."""
     if sys.stderr is not None:
         print(f"dyups: {text}", file=sys.stderr)
+
+
+def warn(text: str, observer: ErrorLogObserver) -> None:
+    """A warning, there and in the error log."""
+    say(f"[warn] {text}")
+    observer({"log_format": "{text}", "text": text, "log_time": time.time(), "nginx_level": "warn"})
 
 
 def fail(text: str, observer: ErrorLogObserver | None = None) -> NoReturn:

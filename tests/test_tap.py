@@ -207,6 +207,18 @@ class MakeServiceTests(TapTestCase):
         self.assertIsNotNone(application.getComponent(ILogObserver))
         self.assertTrue((self.prefix / "logs/error.log").exists())
 
+    def test_user(self) -> None:
+        """A ``user`` that root's workers do not become is said loudly; who is not root has nothing to give up."""
+        self.patch(master, "MasterProcess", Quiet)
+        for uid, said in ((0, True), (1000, False)):
+            self.patch(os, "geteuid", lambda uid=uid: uid)
+            self.made("user nobody; error_log logs/error.log warn;\nevents {} http {}")
+            warning = '[warn] the "user" directive has no effect yet, workers run as root in '
+            self.assertEqual(warning in self.said.getvalue(), said)
+            self.assertEqual("[warn]" in self.logged, said)
+            self.said.truncate(0)
+            (self.prefix / "logs/error.log").write_text("")
+
     def test_twistds_own_log_and_pid_file(self) -> None:
         """Given on the command line, they are left to twistd."""
         self.patch(master, "MasterProcess", Quiet)
