@@ -83,7 +83,37 @@ class Waiting:
         self._write()
 
 
-class BatchFile:
+class _Batches:
+    """Lines that wait for each other, and the telling of trouble with them."""
+
+    __slots__ = ("_tell", "_troubled", "_waiting")
+
+    def __init__(self, tell: Tell, pause: float | None) -> None:
+        self._tell = tell
+        self._troubled = False
+        """The last write failed, and that has been told."""
+        self._waiting = Waiting(pause, self.flush)
+
+    def _trouble(self, text: str) -> None:
+        if not self._troubled:
+            self._troubled = True
+            self._tell(f"{text} while logging requests")
+
+    def start(self, clock: IReactorTime) -> None:
+        """From now on lines wait for each other; until now each was written at once."""
+        self._waiting.start(clock)
+
+    def stop(self) -> None:
+        """Write what waits, and from now on each line at once."""
+        self._waiting.stop()
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        raise RuntimeError("where lines go is for a kind of file to say")
+
+
+class BatchFile(_Batches):
     """The file at ``path``, open all the time; where it cannot be opened that is told, and lines are lost."""
 
     __slots__ = (
@@ -92,23 +122,17 @@ class BatchFile:
         "_lines",
         "_path",
         "_size",
-        "_tell",
         "_torn",
-        "_troubled",
-        "_waiting",
     )
 
     def __init__(self, path: str, tell: Tell, bound: int = MOST_WAITING, pause: float | None = PAUSE) -> None:
+        super().__init__(tell, pause)
         self._path = path
-        self._tell = tell
         self._bound = bound
         self._lines: list[bytes] = []
         self._size = 0
         self._torn = False
         """The last line is incomplete: the disk was full."""
-        self._troubled = False
-        """The last write failed, and that has been told."""
-        self._waiting = Waiting(pause, self.flush)
         self._descriptor = -1
         try:
             self._descriptor = open_log(path)
@@ -148,20 +172,6 @@ class BatchFile:
         else:
             self._troubled = False
 
-    def _trouble(self, text: str) -> None:
-        if not self._troubled:
-            self._troubled = True
-            self._tell(f"{text} while logging requests")
-
-    def start(self, clock: IReactorTime) -> None:
-        """From now on lines wait for each other; until now each was written at once."""
-        self._waiting.start(clock)
-
-    def stop(self) -> None:
-        """Write what waits, and from now on each line at once."""
-        self._waiting.stop()
-        self.flush()
-
     def reopen(self) -> None:
         """Open the file anew by its name: it was moved away (USR1).  Raises OSError; then the old one is kept."""
         self.flush()
@@ -178,17 +188,15 @@ class BatchFile:
             os.close(old)
 
 
-class NamedFiles:
+class NamedFiles(_Batches):
     """The files of a path with variables: opened for each batch and closed again, as nginx does it for each line."""
 
-    __slots__ = ("_size", "_tell", "_troubled", "_waiting", "_waiting_lines")
+    __slots__ = ("_size", "_waiting_lines")
 
     def __init__(self, tell: Tell) -> None:
-        self._tell = tell
+        super().__init__(tell, PAUSE)
         self._size = 0
         self._waiting_lines: dict[bytes, list[bytes]] = {}
-        self._troubled = False
-        self._waiting = Waiting(PAUSE, self.flush)
 
     def add(self, line: bytes, path: bytes) -> None:
         """Append ``line`` to the file at ``path``, soon."""
@@ -227,20 +235,6 @@ class NamedFiles:
             self._trouble(failed("write", path, error))
         finally:
             os.close(descriptor)
-
-    def _trouble(self, text: str) -> None:
-        if not self._troubled:
-            self._troubled = True
-            self._tell(f"{text} while logging requests")
-
-    def start(self, clock: IReactorTime) -> None:
-        """From now on lines wait for each other; until now each was written at once."""
-        self._waiting.start(clock)
-
-    def stop(self) -> None:
-        """Write what waits, and from now on each line at once."""
-        self._waiting.stop()
-        self.flush()
 
     def reopen(self) -> None:
         """Write what waits; nothing stays open."""

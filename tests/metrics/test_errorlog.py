@@ -136,7 +136,9 @@ class FileTests(SynchronousTestCase):
 
     def test_no_files(self) -> None:
         """Without any file nothing happens."""
-        ErrorLogObserver(())(complaint("emerg", "x"))
+        observer = ErrorLogObserver(())
+        observer(complaint("emerg", "x"))
+        self.assertEqual(observer.reopen(), [])
 
     def test_appends(self) -> None:
         """What stood in a file stays."""

@@ -208,8 +208,10 @@ class EndTests(StreamCase):
         client = Diary()
         self.talk(server, client)
         for _ in range(3):
-            server.transport.write(b"x")
+            self.assertIsNone(server.transport.write(b"x"))
             client.transport.writeSequence([b"x"])
+        heard = [event for diary in (server, client) for event in diary.events if event[0] == "data"]
+        self.assertEqual(heard, [])
 
     def test_reactor_stops_under_a_connection(self) -> None:
         """Protocols are told that the connection is lost, and the descriptors are closed."""

@@ -152,3 +152,4 @@ class WatchTests(SynchronousTestCase):
         """Stopping what has stopped is no mistake."""
         self.successResultOf(self.watch.stop())
         self.successResultOf(self.watch.stop())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
