@@ -180,20 +180,20 @@ class MasterSeen(Protocol):
         ...
 
 
+class _Seen(Protocol):
+    """Who is told that the channel is there, and that it is not there any more."""
+
+    def linked(self, link: Any) -> None: ...
+
+    def unlinked(self) -> None: ...
+
+
 class _End(amp.AMP):
     """What both ends can."""
 
     noisy = False
 
-    def ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[Any]:
-        """Send a command; fires with the answer."""
-        return self.callRemote(command, **arguments)  # type: ignore[no-untyped-call, no-any-return]
-
-
-class MasterEnd(_End):
-    """The master's end of the channel to one worker."""
-
-    def __init__(self, seen: WorkerSeen) -> None:
+    def __init__(self, seen: _Seen) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._seen = seen
 
@@ -203,9 +203,19 @@ class MasterEnd(_End):
         self._seen.linked(self)
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        """The worker is gone, or going."""
+        """The other end is gone, or going."""
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
         self._seen.unlinked()
+
+    def ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[Any]:
+        """Send a command; fires with the answer."""
+        return self.callRemote(command, **arguments)  # type: ignore[no-untyped-call, no-any-return]
+
+
+class MasterEnd(_End):
+    """The master's end of the channel to one worker."""
+
+    _seen: WorkerSeen
 
     def apply(self, sequence: int) -> Deferred[State]:
         """Ring; fires with what the worker routes by then, fails where it is gone."""
@@ -255,19 +265,7 @@ class MasterEnd(_End):
 class WorkerEnd(_End):
     """A worker's end of the channel; a :class:`~dyups.control.remote.Door`."""
 
-    def __init__(self, seen: MasterSeen) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._seen = seen
-
-    def connectionMade(self) -> None:
-        """The channel is there."""
-        super().connectionMade()  # type: ignore[no-untyped-call]
-        self._seen.linked(self)
-
-    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        """The master is gone."""
-        super().connectionLost(reason)  # type: ignore[no-untyped-call]
-        self._seen.unlinked()
+    _seen: MasterSeen
 
     def ready(self, state: State) -> None:
         """Tell that the map is there."""
