@@ -1,6 +1,6 @@
 """``kill -9`` of anybody at any moment of a stream of changes: what was acknowledged is there, nothing is half there.
 
-``DYUPS_TEST_CRASHES`` is the number of rounds (few by default).
+``DYUPS_TEST_CRASHES`` is the number of rounds (20 by default; 200 for a soak).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.integration.running import children, is_running, until
 from tests.integration.talking import Workers
 
 Make = Callable[..., Workers]
-ROUNDS = int(os.environ.get("DYUPS_TEST_CRASHES", "6"))
+ROUNDS = int(os.environ.get("DYUPS_TEST_CRASHES", "20"))
 CLIENTS = 3
 SERVERS = 5
 

@@ -1,6 +1,6 @@
 """Acknowledged means everywhere: what every worker routes by when ``success`` has been sent, and what else is said.
 
-``DYUPS_TEST_UPDATES`` is how many changes the staleness test makes (short by default).
+``DYUPS_TEST_UPDATES`` is how many changes the staleness test makes (2,000 by default).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.integration.running import is_running, until
 from tests.integration.talking import DUMP, Reply, Talk, Workers
 
 Make = Callable[..., Workers]
-UPDATES = int(os.environ.get("DYUPS_TEST_UPDATES", "400"))
+UPDATES = int(os.environ.get("DYUPS_TEST_UPDATES", "2000"))
 CLIENTS = 8
 
 
