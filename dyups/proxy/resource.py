@@ -171,11 +171,12 @@ class ResourceClient:
         for name, values in request.requestHeaders.getAllRawHeaders():
             if name.lower() not in _SITES_OWN:
                 lines += [name + b": " + value for value in values]
+        if self._left or request.requestHeaders.hasHeader(b"content-length"):
+            # As a line, not set on the head that was read: heads are remembered, and nobody changes one.
+            lines.append(b"Content-Length: %d" % self._left)
         head = read_request(b"\r\n".join(lines), self._resource.routes.acceptance)
         if head.method in (b"TRACE", b"CONNECT"):
             raise RequestRefused(405, "client sent TRACE or CONNECT method")
-        if self._left or request.requestHeaders.hasHeader(b"content-length"):
-            head.content_length = self._left
         return head
 
     def forward(self, plan: ForwardPlan, group: Group, uri: bytes, body: bytes, ended: bool) -> BodySink:

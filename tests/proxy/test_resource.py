@@ -98,6 +98,17 @@ class ResourceCase(SynchronousTestCase):
 class ResourceTests(ResourceCase):
     """Requests through the site."""
 
+    def test_a_remembered_head_has_no_length_of_its_own(self) -> None:
+        """Requests to one resource that are alike but for their bodies keep each its own length, or none."""
+        world = World(HTTP)
+        resource = ReverseProxyResource(world.plane, "one")
+        alike = b"POST /api/same HTTP/1.1\r\nHost: example\r\n"
+        sent = []
+        for more in (b"Content-Length: 5\r\n\r\nhello", b"Content-Length: 2\r\n\r\nhi", b"\r\n"):
+            Visitor(resource).say(alike + more)
+            sent.append(world.servers[-1].read().partition(b"Host: one\r\n")[2])
+        self.assertEqual(sent, [b"Content-Length: 5\r\n\r\nhello", b"Content-Length: 2\r\n\r\nhi", b"\r\n"])
+
     def test_forwarded(self) -> None:
         """Method, target, fields and body go to the server; status, fields and body come back."""
         world, visitor = self.visit("ONE")
