@@ -17,11 +17,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from dyups.about import build_text, version_text
-from dyups.config.build import load
 from dyups.config.model import Settings
 from dyups.errors import ConfigError
-from dyups.proxy.variables import ProxyVariables
 from dyups.tap import DEFAULT_CONFIG, check_dump, fail, say
+from dyups.workers.configuration import Source, read_configuration
 
 SIGNALS = {"stop": signal.SIGTERM, "quit": signal.SIGQUIT, "reload": signal.SIGHUP, "reopen": signal.SIGUSR1}
 
@@ -76,7 +75,8 @@ def read_settings(options: argparse.Namespace) -> Settings:
     """The configuration that the options name; a wrong one ends the command."""
     path = config_path(options)
     try:
-        settings = load(path, prefix=options.prefix, variables=ProxyVariables(), globals_=options.globals)
+        source = Source(path, options.prefix, options.globals, options.error_log)
+        settings = read_configuration(source).settings
         if options.test or options.dump:
             check_dump(settings)
         return settings

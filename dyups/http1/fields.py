@@ -11,6 +11,7 @@ Used by ``http1.request`` and ``http1.response``; the data plane reads the field
 from __future__ import annotations
 
 import re
+from typing import TypeVar
 
 # Kinds of fields.  PASS is 0 so that the hot loops test truth alone.
 PASS = 0
@@ -79,6 +80,9 @@ SECRET = frozenset(
     }
 )
 _FORGET = SECRET | {b"etag", b"last-modified"}
+#: Whole heads are remembered too, in each direction: so many, and none of more bytes.
+MOST_HEADS_KEPT = 512
+LONGEST_HEAD_KEPT = 2048
 _LONGEST_KEPT = 256
 _MOST_KEPT = 4096
 
@@ -138,9 +142,7 @@ class FieldReader:
         """
         field = self._read(line)
         if len(line) <= _LONGEST_KEPT and field.name not in _FORGET:
-            if len(self.known) >= _MOST_KEPT:
-                self.known.clear()
-            self.known[line] = field
+            keep(self.known, line, field, _MOST_KEPT)
         return field
 
     def _read(self, line: bytes) -> Field:
@@ -164,6 +166,16 @@ class FieldReader:
         if kind or not self._strict_names or _PLAIN_NAME(name):
             return kind
         return UNDERSCORED if _UNDERSCORED_NAME(name) else INVALID
+
+
+T = TypeVar("T")
+
+
+def keep(table: dict[bytes, T], key: bytes, value: T, most: int) -> None:
+    """Remember ``value`` in a table of ``most`` entries; a full one begins anew, which is cheaper than choosing."""
+    if len(table) >= most:
+        table.clear()
+    table[key] = value
 
 
 def tokens(value: bytes) -> list[bytes]:

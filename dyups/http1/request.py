@@ -11,7 +11,17 @@ import re
 
 from dyups.errors import RequestRefused
 from dyups.http1 import fields as f
-from dyups.http1.fields import BadField, BareLineFeed, Field, FieldReader, length, tokens
+from dyups.http1.fields import (
+    LONGEST_HEAD_KEPT,
+    MOST_HEADS_KEPT,
+    BadField,
+    BareLineFeed,
+    Field,
+    FieldReader,
+    keep,
+    length,
+    tokens,
+)
 from dyups.http1.target import BadTarget, normalise, split_absolute
 
 # RFC 9112 section 3; nginx takes any method of capital letters, '_' and '-', and more spaces than one.
@@ -23,9 +33,6 @@ _HOST = re.compile(
 BARE_END = re.compile(rb"\n\r?\n").search
 
 READER = FieldReader(f.REQUEST_KINDS, strict_names=True)
-
-_MOST_HEADS_KEPT = 512
-_LONGEST_HEAD_KEPT = 2048
 
 # What Connection may hold in nearly every request, with its meaning: (close, keep-alive).
 _CLOSE, _KEEP_ALIVE = b"close", b"keep-alive"
@@ -103,12 +110,6 @@ class Acceptance:
         """Heads that were read, by their bytes: services ask each other the same again and again.  Bounded; a head
         with a line that is not remembered (a secret, an odd one) is not remembered either."""
 
-    def remember(self, raw: bytes, head: RequestHead) -> None:
-        """Keep ``head`` for the next request with the same bytes."""
-        if len(self.heads) >= _MOST_HEADS_KEPT:
-            self.heads.clear()
-        self.heads[raw] = head
-
 
 DEFAULT_ACCEPTANCE = Acceptance()
 
@@ -133,14 +134,14 @@ def read_request(
         lines = raw.split(b"\r\n")
         head = _read(lines, acceptance)
         head.length = len(raw) + 4
-        if b" /" in lines[0] and len(raw) <= _LONGEST_HEAD_KEPT:
+        if b" /" in lines[0] and len(raw) <= LONGEST_HEAD_KEPT:
             head.block = raw[len(lines[0]) :]
     except BareLineFeed:
         lines, end = split_bare(raw)
         head = _read(lines, acceptance)
         head.length = end
-    if len(raw) <= _LONGEST_HEAD_KEPT and all(map(READER.known.__contains__, lines[1:])):
-        acceptance.remember(raw, head)
+    if len(raw) <= LONGEST_HEAD_KEPT and all(map(READER.known.__contains__, lines[1:])):
+        keep(acceptance.heads, raw, head, MOST_HEADS_KEPT)
     return head
 
 
@@ -267,9 +268,7 @@ def _read_host(value: bytes) -> bytes:
         raise RequestRefused(400, "client sent invalid host header")
     host = match[1].lower()
     if len(value) <= _LONGEST_HOST_KEPT:
-        if len(_HOSTS) >= _MOST_HOSTS:
-            _HOSTS.clear()
-        _HOSTS[value] = host
+        keep(_HOSTS, value, host, _MOST_HOSTS)
     return host
 
 

@@ -10,7 +10,17 @@ import re
 
 from dyups.errors import BadResponse
 from dyups.http1 import fields as f
-from dyups.http1.fields import BadField, BareLineFeed, Field, FieldReader, length, tokens
+from dyups.http1.fields import (
+    LONGEST_HEAD_KEPT,
+    MOST_HEADS_KEPT,
+    BadField,
+    BareLineFeed,
+    Field,
+    FieldReader,
+    keep,
+    length,
+    tokens,
+)
 from dyups.http1.request import split_bare
 
 _LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?").fullmatch
@@ -36,8 +46,6 @@ _LONGEST_LINE_KEPT = 256
 
 # Servers give the same answers again and again; a second has one Date.  Heads with a secret are not kept.
 _HEADS: dict[bytes, ResponseHead] = {}
-_MOST_HEADS_KEPT = 512
-_LONGEST_HEAD_KEPT = 2048
 
 
 class ResponseHead:
@@ -94,10 +102,8 @@ def read_response(raw: bytes) -> ResponseHead:
         lines, end = split_bare(raw)
         head = _read(lines)
         head.length = end
-    if len(raw) <= _LONGEST_HEAD_KEPT and f.SECRET.isdisjoint([x.name for x in head.fields]):
-        if len(_HEADS) >= _MOST_HEADS_KEPT:
-            _HEADS.clear()
-        _HEADS[raw] = head
+    if len(raw) <= LONGEST_HEAD_KEPT and f.SECRET.isdisjoint([x.name for x in head.fields]):
+        keep(_HEADS, raw, head, MOST_HEADS_KEPT)
     return head
 
 
@@ -105,7 +111,7 @@ def _read(lines: list[bytes]) -> ResponseHead:
     first = _LINES.get(lines[0])
     head = ResponseHead(_read_line(lines[0]) if first is None else first)
     known = READER.known.get
-    keep = head.fields.append
+    note = head.fields.append
     sent_on: list[bytes] = []
     send = sent_on.append
     special = False
@@ -116,7 +122,7 @@ def _read(lines: list[bytes]) -> ResponseHead:
                 field = READER.read(line)
             except BadField as error:
                 raise BadResponse(f"upstream sent invalid header: {error}") from None
-        keep(field)
+        note(field)
         kind = field.kind
         if not kind:
             send(field.line)
@@ -140,9 +146,7 @@ def _read_line(line: bytes) -> StatusLine:
         raise BadResponse("upstream sent no valid HTTP/1.0 header")
     first = StatusLine(min(int(match[1]), 1), int(match[2]), b"HTTP/1.1 %b %b" % (match[2], match[3] or b""))
     if len(line) <= _LONGEST_LINE_KEPT:
-        if len(_LINES) >= _MOST_LINES:
-            _LINES.clear()
-        _LINES[line] = first
+        keep(_LINES, line, first, _MOST_LINES)
     return first
 
 

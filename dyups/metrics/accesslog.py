@@ -30,10 +30,9 @@ class AccessLogs:
     Before :meth:`start` and after :meth:`stop` each line is written at once.
     """
 
-    __slots__ = ("_files", "_http", "_named", "_records", "_senders", "_tell")
+    __slots__ = ("_files", "_named", "_records", "_senders", "_tell")
 
     def __init__(self, http: Http, tell: Tell) -> None:
-        self._http = http
         """Kept, for its tuples are known by their identity."""
         self._tell = tell
         self._files: dict[str, BatchFile] = {}

@@ -47,13 +47,12 @@ class Dial(Protocol):
 class Counters:
     """This worker's totals, as nginx's ``stub_status`` names them; plain integers, added up when somebody asks."""
 
-    __slots__ = ("accepted", "active", "requests", "waiting")
+    __slots__ = ("accepted", "active", "requests")
 
     def __init__(self) -> None:
         self.accepted = 0
         self.active = 0
         self.requests = 0
-        self.waiting = 0
 
 
 class DataPlane:

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.errors import BadResponse
 from dyups.http1 import response
+from dyups.http1.fields import MOST_HEADS_KEPT
 from dyups.http1.request import BARE_END
 from dyups.http1.response import ResponseHead, read_response
 from tests.http1.llhttp import Client
@@ -183,9 +184,9 @@ class MemoryTests(SynchronousTestCase):
 
     def test_heads(self) -> None:
         """However many heads come, few are remembered, and no long ones."""
-        for number in range(response._MOST_HEADS_KEPT * 2):
+        for number in range(MOST_HEADS_KEPT * 2):
             read(b"X: %d" % number)
-        self.assertLessEqual(len(response._HEADS), response._MOST_HEADS_KEPT)
+        self.assertLessEqual(len(response._HEADS), MOST_HEADS_KEPT)
         read(b"X: " + b"long-of-test" * 300)
         self.assertEqual([raw for raw in response._HEADS if b"long-of-test" in raw], [])
 
