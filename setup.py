@@ -26,13 +26,17 @@ HOT_MODULES = [
     "dyups/upstream/group.py",
     "dyups/proxy/exchange.py",
     "dyups/proxy/requesthead.py",
+    "dyups/proxy/steps.py",
+    "dyups/proxy/passage.py",
     "dyups/proxy/route.py",
     "dyups/proxy/contents.py",
     "dyups/proxy/forwards.py",
     "dyups/proxy/peerlink.py",
     "dyups/proxy/relay.py",
     "dyups/proxy/attempt.py",
+    "dyups/proxy/pace.py",
     "dyups/proxy/answering.py",
+    "dyups/proxy/phases.py",
     "dyups/proxy/downstream.py",
 ]
 

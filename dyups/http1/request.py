@@ -34,6 +34,9 @@ BARE_END = re.compile(rb"\n\r?\n").search
 
 READER = FieldReader(f.REQUEST_KINDS, strict_names=True)
 
+#: Fields that tell of a request's body.
+_OF_BODY = frozenset({b"content-length", b"transfer-encoding", b"expect", b"content-type", b"content-encoding"})
+
 # What Connection may hold in nearly every request, with its meaning: (close, keep-alive).
 _CLOSE, _KEEP_ALIVE = b"close", b"keep-alive"
 
@@ -96,6 +99,28 @@ class RequestHead:
         """The value of the field called ``name`` (lower case), repeats joined by ``, ``; empty if absent."""
         found = [field.value for field in self.fields if field.name == name]
         return found[0] if len(found) == 1 else b", ".join(found)
+
+    def has_body(self) -> bool:
+        """Does a body follow."""
+        return self.content_length > 0 or self.chunked
+
+    def without_body(self) -> RequestHead:
+        """The same head as a GET (or HEAD, if it is one) that has no body."""
+        head = RequestHead()
+        head.line = self.line
+        head.method = b"HEAD" if self.method == b"HEAD" else b"GET"
+        head.target = self.target
+        head.minor = self.minor
+        head.fields = [field for field in self.fields if field.name not in _OF_BODY]
+        head.host = self.host
+        head.raw_host = self.raw_host
+        head.keep_alive = self.keep_alive
+        head.upgrade = self.upgrade
+        head.length = self.length
+        head.uri = self.uri
+        head.args = self.args
+        head.sent_on = b"".join([field.line + b"\r\n" for field in head.fields if not field.kind])
+        return head
 
 
 class Acceptance:

@@ -1,9 +1,14 @@
 """The data plane: from an accepted connection to a forwarded request and back.
 
     listener     one listening address: accepts, knows its servers
-    downstream   a client's connection: heads and bodies in, answers out, keep-alive
+    downstream   a client's connection, the half that takes in: heads and bodies
+    phases       a request through nginx's phases, and elsewhere within the server
+    answering    the half that gives out: answers, keep-alive
+    pace         what holds for a connection whatever it serves: back-pressure, limits, its end
     exchange     one request and what became of it; what variables read
     route        which server, which location; compiled once from the settings
+    steps        the rewrite phase
+    passage      phases that may wait: limits, access, scripts
     contents     what a location does: return, echo, nothing
     forwards     proxy_pass: which group is asked, and for which target
     literals     groups of targets that are no upstream by name

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from dyups.http1.reasons import PHRASES, WITH_PAGE, status_line
 from dyups.proxy.client import ClientSide
+from dyups.proxy.exchange import MOST_REDIRECTS
 
 #: After these the connection closes (``ngx_http_special_response_handler``): what follows could be anything.
 CLOSING = frozenset({400, 408, 413, 414, 431, 497, 500, 501, 505})
@@ -33,8 +34,11 @@ def page(status: int, server: bytes) -> bytes:
 def send(client: ClientSide, status: int, body: bytes, content_type: bytes, more: bytes = b"") -> None:
     """Answer with ``body`` whole; ``more`` are further header lines, each with its line end."""
     exchange = client.exchange
+    route = exchange.route
+    if exchange.error_status:
+        status = exchange.error_status
     exchange.status = status
-    tokens = exchange.route.settings.server_tokens
+    tokens = route.settings.server_tokens
     head = client.plane.head_start(status_line(status), tokens)
     if status in _NO_BODY:
         body = b""
@@ -42,6 +46,8 @@ def send(client: ClientSide, status: int, body: bytes, content_type: bytes, more
     else:
         kind = b"Content-Type: %b\r\n" % content_type if content_type else b""
         entity = b"%bContent-Length: %d\r\n" % (kind, len(body))
+    if route.adds is not None:
+        more += route.adds.lines(exchange)
     head = b"%b%b%b%b" % (head, entity, more, client.answer_tail())
     exchange.head_sent = len(head)
     if exchange.head.method == b"HEAD":
@@ -51,11 +57,18 @@ def send(client: ClientSide, status: int, body: bytes, content_type: bytes, more
     client.answered()
 
 
-def send_page(client: ClientSide, status: int, more: bytes = b"") -> None:
-    """Answer with the page of ``status``."""
+def send_page(client: ClientSide, status: int, more: bytes = b"", held: bytes | None = b"") -> None:
+    """Answer with the page of ``status``, or as ``error_page`` says.
+
+    ``held`` is what came of the request's body so far, None where that is not known any more.
+    """
+    exchange = client.exchange
+    pages = exchange.route.error_pages
+    if pages is not None and exchange.redirects < MOST_REDIRECTS and pages.answer(client, status, held):
+        return
     if status in CLOSING:
         client.close_after()
-    server = client.plane.server_name(client.exchange.route.settings.server_tokens)
+    server = client.plane.server_name(exchange.route.settings.server_tokens)
     text = page(status, server)
     send(client, status, text, b"text/html" if text else b"", more)
 

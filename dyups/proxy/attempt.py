@@ -14,7 +14,7 @@ from twisted.internet.error import TimeoutError, UserError
 from twisted.internet.interfaces import IConnector
 from twisted.python.failure import Failure
 
-from dyups.http1.chunked import LAST_CHUNK, chunk
+from dyups.http1.chunked import LAST_CHUNK, ChunkedReader, chunk
 from dyups.proxy.client import ClientSide
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.exchange import AttemptRecord
@@ -338,10 +338,18 @@ class Forwarding(Relay):
         return not plan.retry_seconds or spent < plan.retry_seconds
 
     def _refuse(self, status: int) -> None:
+        held = self._held_body()
         self._body = []
         if not self._ended:
             self.client.close_after()
-        self.client.refuse(status)
+        self.client.refuse(status, held)
+
+    def _held_body(self) -> bytes | None:
+        """What came of the request's body so far, None where it is not kept."""
+        wire = b"".join(self._body)
+        if not self._replayable:
+            return None
+        return ChunkedReader().feed(wire) if self._chunks_in else wire
 
     def client_gone(self) -> None:
         """The client left: the server need not go on."""

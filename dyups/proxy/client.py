@@ -72,8 +72,20 @@ class ClientSide(Protocol):
         """Take the request's body again."""
         ...
 
-    def refuse(self, status: int) -> None:
-        """Answer with an error page; nothing of an answer has been sent yet."""
+    def refuse(self, status: int, held: bytes | None = b"") -> None:
+        """Answer with an error page; nothing of an answer has been sent yet.
+
+        ``held`` is what came of the request's body so far, for an ``error_page`` that passes the request on; None
+        where that is not known any more.
+        """
+        ...
+
+    def redirect(self, uri: bytes, args: bytes, body: bytes = b"", ended: bool = True) -> None:
+        """Serve the request as ``uri`` instead; see :meth:`dyups.proxy.phases.ClientPhases.redirect`."""
+        ...
+
+    def redirect_named(self, name: bytes, body: bytes = b"", ended: bool = True) -> None:
+        """Serve the request by the named location ``name``."""
         ...
 
     def answered(self) -> None:

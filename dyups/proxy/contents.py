@@ -1,14 +1,14 @@
 """What a location does, from the settings: ``proxy_pass``, ``echo``, ``return`` and nothing (404).
 
-:func:`serving_maker` is the one place that turns a :mod:`dyups.config.model` content into what serves it.  ``forwards``
+:class:`LocationMaker` is the one place that turns a :mod:`dyups.config.model` location into what runs.  ``forwards``
 has ``proxy_pass``, ``webresource`` the Twisted web resources.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from dyups.config.model import Echo, Location, ProxyPass, ReturnStep, SetStep, Step
+from dyups.config.model import Echo, Location, ProxyPass
 from dyups.config.parser import encode
 from dyups.http1.fields import clean
 from dyups.proxy import answers
@@ -16,40 +16,10 @@ from dyups.proxy.client import BodySink
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.forwards import ConstantTarget, VariableTarget
 from dyups.proxy.literals import ImplicitGroups
+from dyups.proxy.passage import Phase
 from dyups.proxy.plane import DataPlane
 from dyups.proxy.serving import DISCARD, Serving
 from dyups.upstream.group import Group
-
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-#: ``return`` of these closes the connection without an answer (``NGX_HTTP_CLOSE``, ``NGX_HTTP_CLIENT_CLOSED_REQUEST``).
-_SILENT = frozenset({444, 499})
-
-
-def run_steps(exchange: Exchange, steps: Sequence[Step]) -> bool:
-    """Run the rewrite phase; True when it has answered (``return``)."""
-    for step in steps:
-        if isinstance(step, SetStep):
-            exchange.user[step.name] = step.value.render(exchange)
-        else:
-            _return(exchange, step)
-            return True
-    return False
-
-
-def _return(exchange: Exchange, step: ReturnStep) -> None:
-    """``return`` as ``ngx_http_script_return_code`` does it: a code from 400 on without a text gets its page."""
-    client = exchange.client
-    code = step.code
-    text = b"" if step.text is None else step.text.render(exchange)
-    if code in _SILENT:
-        exchange.status = code
-        client.cut()
-    elif code in _REDIRECTS:
-        answers.send_redirect(client, code, clean(text))
-    elif code >= 400 and (step.text is None or step.text.constant == b""):
-        answers.send_page(client, code)
-    else:
-        answers.send(client, code, text, encode(exchange.route.settings.default_type))
 
 
 class NotFound:
@@ -101,30 +71,38 @@ class EchoServing:
         return DISCARD
 
 
-def serving_maker(
-    plane: DataPlane,
-    resources: Mapping[str, Callable[[Location], Serving]],
-    literals: Mapping[bytes, Group],
-    *,
-    any_literal: bool = False,
-) -> Callable[[Location], Serving]:
-    """What makes a location's serving.
+class LocationMaker:
+    """What makes of each location's settings what runs (:class:`~dyups.proxy.route.Maker`).
 
     ``resources`` is by directive name, ``literals`` what :func:`~dyups.proxy.literals.constant_groups` found, and
     ``any_literal`` is ``dyups_literal_targets``.
     """
-    implicit = ImplicitGroups(literals, any_literal=any_literal)
 
-    def make(location: Location) -> Serving:
+    def __init__(
+        self,
+        plane: DataPlane,
+        resources: Mapping[str, Callable[[Location], Serving]],
+        literals: Mapping[bytes, Group],
+        *,
+        any_literal: bool = False,
+    ) -> None:
+        self._plane = plane
+        self._resources = resources
+        self._implicit = ImplicitGroups(literals, any_literal=any_literal)
+
+    def serving(self, location: Location) -> Serving:
+        """What serves the location."""
         content = location.content
         if content is None:
             return NotFound()
         if isinstance(content, Echo):
             return EchoServing(content, location.settings.default_type)
         if not isinstance(content, ProxyPass):
-            return resources[content.name](location)
+            return self._resources[content.name](location)
         if content.scheme and content.target.constant is not None:
-            return ConstantTarget(content, content.target.constant, location, plane, implicit)
-        return VariableTarget(content, location, plane, implicit)
+            return ConstantTarget(content, content.target.constant, location, self._plane, self._implicit)
+        return VariableTarget(content, location, self._plane, self._implicit)
 
-    return make
+    def phases(self, location: Location) -> tuple[Phase, ...]:
+        """What the location does between the rewrite phase and its content."""
+        return ()

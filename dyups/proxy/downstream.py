@@ -23,11 +23,9 @@ from dyups.errors import RequestRefused
 from dyups.http1.chunked import BadChunk, ChunkedReader
 from dyups.http1.request import BARE_END, RequestHead, read_request
 from dyups.http1.target import normalise
-from dyups.proxy import answers
-from dyups.proxy.answering import BODY, BUSY, GONE, HEAD, LINGER, TUNNEL, ClientAnswers, ignore
-from dyups.proxy.client import BodySink
-from dyups.proxy.contents import run_steps
 from dyups.proxy.deadlines import NEVER
+from dyups.proxy.pace import BODY, BUSY, GONE, HEAD, LINGER, TUNNEL, ignore
+from dyups.proxy.phases import ClientPhases
 from dyups.proxy.plane import DataPlane, complain
 from dyups.proxy.route import ListenRoutes
 from dyups.proxy.serving import DISCARD
@@ -37,7 +35,7 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 MOST_AHEAD = 65536
 
 
-class ClientConnection(ClientAnswers):
+class ClientConnection(ClientPhases):
     """One connection of a client to ``routes``."""
 
     __slots__ = ("_body_left", "_reader", "_started_head")
@@ -189,31 +187,13 @@ class ClientConnection(ClientAnswers):
         exchange.route = server.root
         exchange.args = head.args
         exchange.uri = head.uri if server.merge_slashes else normalise(head.target, merge_slashes=False)[0]
-        if head.content_length > 0 or head.chunked:
+        if head.has_body():
             self._serve_with_body(head)
         else:
             self.state = BUSY
             sink = self._serve(b"", True, 0)
-            if not self._answered:
+            if not self._answered and self._sink is DISCARD:  # else it was sent elsewhere meanwhile
                 self._sink = sink
-
-    def _serve(self, body: bytes, ended: bool, size: int) -> BodySink:
-        """Route the request and let its location serve it; ``size`` is what is known of the body's."""
-        exchange = self.exchange
-        server = exchange.server
-        method = exchange.head.method
-        if method == b"TRACE" or method == b"CONNECT":
-            answers.send_page(self, 405)
-            return DISCARD
-        if server.steps and run_steps(exchange, server.steps):
-            return DISCARD
-        route = exchange.route = server.level.find(exchange) or server.root
-        if size > route.body_limit:
-            self._too_large()
-            return DISCARD
-        if route.steps and run_steps(exchange, route.steps):
-            return DISCARD
-        return route.serving.serve(exchange, body, ended)
 
     # -- the request's body ------------------------------------------------------------------------------------
 
@@ -232,7 +212,8 @@ class ClientConnection(ClientAnswers):
         asks = self._close = head.expects_continue and not data
         sink = self._serve(piece, ended, max(head.content_length, len(piece)))
         if not self._answered:
-            self._sink = sink
+            if self._sink is DISCARD:
+                self._sink = sink
             if asks and not self.exchange.head_sent:
                 self._close = False
                 self.write(_CONTINUE)
@@ -270,14 +251,16 @@ class ClientConnection(ClientAnswers):
             self._drop_sink()
             self._too_large()
         elif not ended:
-            self._sink.take_body(piece, False)
+            if exchange.head.has_body():
+                self._sink.take_body(piece, False)
         elif self._answered:
             self._next()
         else:
             self.state = BUSY
             if not self.write_blocked:
                 self.deadline = NEVER
-            self._sink.take_body(piece, True)
+            if exchange.head.has_body():
+                self._sink.take_body(piece, True)
 
     def _bad_body(self, reason: str) -> None:
         """Nobody knows where this body ends: whatever was answered, the connection does."""
@@ -292,13 +275,6 @@ class ClientConnection(ClientAnswers):
         else:
             self._drop_sink()
             self._refuse_head(RequestRefused(400, reason), reading)
-
-    def _too_large(self) -> None:
-        complain("error", self.context("client intended to send too large body"))
-        if self.exchange.head_sent:
-            self.cut()
-        else:
-            answers.send_page(self, 413)
 
 
 # Not by the decorator: mypyc compiles no class that is decorated.

@@ -6,14 +6,20 @@ A connection owns one Exchange and renews it for every request.  Nothing here de
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from dyups.http1.request import RequestHead
+from dyups.http1.response import ResponseHead
+from dyups.http1.target import escape
 
 if TYPE_CHECKING:
     from dyups.proxy.client import ClientSide
     from dyups.proxy.route import Route, ServerRoutes
+
+#: How often a request may be sent elsewhere within the server (``NGX_HTTP_MAX_URI_CHANGES``).
+MOST_REDIRECTS = 10
 
 
 class AttemptRecord:
@@ -38,20 +44,25 @@ class Exchange:
 
     __slots__ = (
         "args",
+        "at_end",
         "attempts",
         "body_sent",
         "captures",
         "client",
+        "error_status",
         "head",
         "head_sent",
         "proxy_host",
         "proxy_uri",
         "received",
+        "redirects",
         "request_id",
         "route",
         "server",
         "started",
         "status",
+        "target",
+        "upstream_head",
         "uri",
         "user",
     )
@@ -65,6 +76,8 @@ class Exchange:
         self.user: dict[str, bytes] = {}
         """Values of ``set`` and of named captures."""
         self.attempts: list[AttemptRecord] = []
+        self.at_end: list[Callable[[], object]] = []
+        """Called once the request is over, whatever became of it: what limits count, for one."""
         self.proxy_uri = b""
         """The target sent to the server, for the error log; set by whoever forwards, and never read before."""
         self.renew(RequestHead())
@@ -76,6 +89,14 @@ class Exchange:
         """The normalised, decoded path (``$uri``)."""
         self.args = b""
         """What follows ``?``, as received."""
+        self.target = head.target
+        """What servers are asked for unless ``proxy_pass`` says otherwise: as received, until it was rewritten."""
+        self.redirects = 0
+        """How often the request was sent elsewhere within the server; from then on it is internal."""
+        self.error_status = 0
+        """The status that ``error_page`` gives to whatever answers; 0 where that has its own."""
+        self.upstream_head: ResponseHead | None = None
+        """The head of the server's answer (``$upstream_http_name``)."""
         self.captures: re.Match[bytes] | None = None
         """The last regular expression that matched, for ``$1`` to ``$9``."""
         if self.user:
@@ -92,3 +113,20 @@ class Exchange:
         """What the server is told as ``Host`` unless the configuration says otherwise (``$proxy_host``)."""
         self.request_id = b""
         self.started = monotonic()
+
+    def move(self, uri: bytes, args: bytes) -> None:
+        """Ask for ``uri`` (decoded) and ``args`` instead of what the client asked for."""
+        self.uri = uri
+        self.args = args
+        path = escape(uri)
+        self.target = b"%b?%b" % (path, args) if args else path
+
+    def drop_body(self) -> None:
+        """Make it a GET without a body, or leave it a HEAD: what answers now is not what the body was meant for."""
+        self.head = self.head.without_body()
+
+    def end(self) -> None:
+        """The request is over."""
+        calls, self.at_end = self.at_end, []
+        for call in calls:
+            call()

@@ -55,7 +55,7 @@ class ConstantTarget:
         if group is None:
             return _refuse(exchange, f'no host "{printable(self._key)}" to pass the request to')
         exchange.proxy_host = self._host
-        uri = exchange.head.target if self._uri is None else self._replaced(exchange, self._uri)
+        uri = exchange.target if self._uri is None else self._replaced(exchange, self._uri)
         exchange.proxy_uri = uri
         return exchange.client.forward(self._plan, group, uri, body, ended)
 
@@ -92,7 +92,7 @@ class VariableTarget:
         if group is None or not self._scheme:
             return self._serve_parts(exchange, target, body, ended)
         exchange.proxy_host = target
-        uri = exchange.head.target if self._uri is None else _as_it_stands(self._uri.render(exchange))
+        uri = exchange.target if self._uri is None else _as_it_stands(self._uri.render(exchange))
         exchange.proxy_uri = uri
         return exchange.client.forward(self._plan, group, uri, body, ended)
 
@@ -116,7 +116,7 @@ class VariableTarget:
             reason = self._implicit.refusal(key)
             return _refuse(exchange, f'no host "{printable(host)}" to pass the request to: {reason}')
         exchange.proxy_host = host_field(host)
-        uri = _as_it_stands(uri) if uri else exchange.head.target
+        uri = _as_it_stands(uri) if uri else exchange.target
         exchange.proxy_uri = uri
         return exchange.client.forward(self._plan, group, uri, body, ended)
 

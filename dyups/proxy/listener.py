@@ -10,7 +10,7 @@ from zope.interface import implementer
 from dyups.config.model import Http, Listen, Location
 from dyups.proxy.downstream import ClientConnection
 from dyups.proxy.plane import DataPlane
-from dyups.proxy.route import ListenRoutes, MakeServing
+from dyups.proxy.route import ListenRoutes, Maker
 
 
 @implementer(IProtocolFactory)
@@ -21,7 +21,7 @@ class Listener:
 
     noisy = False
 
-    def __init__(self, listen: Listen, plane: DataPlane, make: MakeServing) -> None:
+    def __init__(self, listen: Listen, plane: DataPlane, make: Maker) -> None:
         self.listen = listen
         self.plane = plane
         self.routes = ListenRoutes(listen, make, plane.deadlines)

@@ -7,8 +7,11 @@ blame (``max_fails``), what does the client see.
 from __future__ import annotations
 
 from enum import Enum
+from typing import Protocol
 
 from dyups.config.model import LocationSettings
+from dyups.http1.response import ResponseHead
+from dyups.proxy.exchange import Exchange
 from dyups.proxy.plane import DataPlane
 from dyups.proxy.requesthead import HeadPlan
 
@@ -68,11 +71,20 @@ class Fault(Enum):
 NOT_IDEMPOTENT = frozenset({b"POST", b"LOCK", b"PATCH"})
 
 
+class HeadFilter(Protocol):
+    """Makes of a server's head what the client gets (``proxy_hide_header``, ``proxy_redirect``, ``add_header`` …)."""
+
+    def lines(self, exchange: Exchange, head: ResponseHead) -> bytes:
+        """The lines to pass on instead of ``head.sent_on``, each with its line end."""
+        ...
+
+
 class ForwardPlan:
     """One location's way of forwarding.  Limits are padded for the sweep but ``connect_timeout``, which has a timer."""
 
     __slots__ = (
         "connect_timeout",
+        "filter",
         "gathers",
         "head",
         "read_timeout",
@@ -88,6 +100,8 @@ class ForwardPlan:
     def __init__(self, settings: LocationSettings, plane: DataPlane) -> None:
         limit = plane.deadlines.limit
         self.head = HeadPlan(settings)
+        self.filter: HeadFilter | None = None
+        """What is done with a server's head beyond what is always done."""
         self.connect_timeout = settings.proxy_connect_timeout
         self.send_timeout = limit(settings.proxy_send_timeout)
         self.read_timeout = limit(settings.proxy_read_timeout)

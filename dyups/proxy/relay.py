@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Protocol
 
 from dyups.http1.chunked import LAST_CHUNK, BadChunk, ChunkedReader, chunk
+from dyups.http1.reasons import status_line
 from dyups.http1.response import ResponseHead
 from dyups.proxy.client import ClientSide
 from dyups.proxy.deadlines import NEVER
@@ -82,6 +83,7 @@ class Relay:
         client = self.client
         exchange = client.exchange
         status = exchange.status = head.status
+        exchange.upstream_head = head
         link = self.link
         assert link is not None
         if self._record is not None:
@@ -114,8 +116,14 @@ class Relay:
             self._taker.begin_answer(head, body)
             return
         exchange = client.exchange
-        start = self.plane.head_start(head.status_line, self._plan.server_tokens)
-        message = b"".join((start, head.sent_on, framing, client.answer_tail(), body))
+        plan = self._plan
+        line = head.status_line
+        if exchange.error_status:
+            exchange.status = exchange.error_status
+            line = status_line(exchange.status)
+        sent_on = head.sent_on if plan.filter is None else plan.filter.lines(exchange, head)
+        start = self.plane.head_start(line, plan.server_tokens)
+        message = b"".join((start, sent_on, framing, client.answer_tail(), body))
         size = len(body)
         exchange.head_sent = len(message) - size
         exchange.body_sent = size

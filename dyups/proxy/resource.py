@@ -21,7 +21,7 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from dyups.config.model import LocationSettings, Server, ServerSettings
+from dyups.config.model import Location, LocationSettings, Server, ServerSettings
 from dyups.errors import RequestRefused
 from dyups.http1.fields import tokens
 from dyups.http1.request import RequestHead, read_request
@@ -33,10 +33,11 @@ from dyups.proxy.contents import NotFound
 from dyups.proxy.context import describe, endpoint, printable
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.passage import Phase
 from dyups.proxy.plan import ForwardPlan
 from dyups.proxy.plane import DataPlane, complain
 from dyups.proxy.route import ServerRoutes
-from dyups.proxy.serving import DISCARD
+from dyups.proxy.serving import DISCARD, Serving
 from dyups.upstream.group import Group
 
 #: The name of the upstream that a request is for.
@@ -70,7 +71,7 @@ class ReverseProxyResource(Resource):
         self.plane = plane
         self.plan = ForwardPlan(settings, plane)
         server = Server((), ServerSettings(), settings)
-        self.routes = ServerRoutes(server, lambda location: NotFound(), plane.deadlines)
+        self.routes = ServerRoutes(server, _Nothing(), plane.deadlines)
         self._upstream = upstream
         self._below = below
 
@@ -93,6 +94,18 @@ class ReverseProxyResource(Resource):
         path, question, args = target.partition(b"?")
         segments = path.split(b"/")[1 + len(request.prepath) :]
         return b"/" + b"/".join(segments) + question + args
+
+
+class _Nothing:
+    """What a server without locations is made of (:class:`~dyups.proxy.route.Maker`)."""
+
+    def serving(self, location: Location) -> Serving:
+        """Nothing is there."""
+        return NotFound()
+
+    def phases(self, location: Location) -> tuple[Phase, ...]:
+        """Nothing is done."""
+        return ()
 
 
 class ResourceClient:
@@ -241,7 +254,7 @@ class ResourceClient:
     def close_after(self) -> None:
         """Whether its connection stays is the site's to decide; it frames the answer."""
 
-    def refuse(self, status: int) -> None:
+    def refuse(self, status: int, held: bytes | None = b"") -> None:
         """See :class:`~dyups.proxy.client.ClientSide`."""
         request = self._request
         text = page(status, self.plane.server_name(self._resource.plan.server_tokens))
@@ -255,6 +268,14 @@ class ResourceClient:
     def _refuse(self, status: int, reason: str) -> None:
         complain("error" if status >= 500 else "info", self.context(reason))
         self.refuse(status)
+
+    def redirect(self, uri: bytes, args: bytes, body: bytes = b"", ended: bool = True) -> None:
+        """There is nowhere else within a site's resource."""
+        self._refuse(500, "internal redirects need a server of our own")
+
+    def redirect_named(self, name: bytes, body: bytes = b"", ended: bool = True) -> None:
+        """See :meth:`redirect`."""
+        self.redirect(name, b"")
 
     def answered(self) -> None:
         """See :class:`~dyups.proxy.client.ClientSide`."""

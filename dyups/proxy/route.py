@@ -9,8 +9,8 @@ rules within the one that was found.  ``downstream`` asks; what a location does 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from dyups.config.model import (
     Listen,
@@ -21,26 +21,55 @@ from dyups.config.model import (
     ProxyPass,
     Server,
     ServerName,
-    Step,
 )
 from dyups.config.parser import encode
 from dyups.http1.request import Acceptance
 from dyups.http1.target import escape
+from dyups.proxy.client import ClientSide
 from dyups.proxy.contents import NotFound, SlashAdded
 from dyups.proxy.deadlines import Deadlines
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.passage import Phase
 from dyups.proxy.serving import Serving
+from dyups.proxy.steps import OnlyInternal, Runnable, ready_steps
 
-#: Makes what serves a location; the argument is the location with its content.
-MakeServing = Callable[[Location], Serving]
+
+class AddedFields(Protocol):
+    """Fields that are added to an answer."""
+
+    def lines(self, exchange: Exchange) -> bytes:
+        """Their lines, each with its line end; ``exchange.status`` is the answer's."""
+        ...
+
+
+class ErrorPages(Protocol):
+    """What is answered instead of pages of our own."""
+
+    def answer(self, client: ClientSide, status: int, held: bytes | None) -> bool:
+        """Answer in place of the page of ``status``, if that is wanted; see :func:`dyups.proxy.answers.send_page`."""
+        ...
+
+
+class Maker(Protocol):
+    """Makes of a location's settings what runs."""
+
+    def serving(self, location: Location) -> Serving:
+        """Its content."""
+        ...
+
+    def phases(self, location: Location) -> tuple[Phase, ...]:
+        """What comes between the rewrite phase and the content; mostly nothing."""
+        ...
 
 
 class Route:
     """A location, ready to serve.  Limits are padded for the sweep, see :meth:`Deadlines.limit`."""
 
     __slots__ = (
+        "adds",
         "body_limit",
         "body_timeout",
+        "error_pages",
         "keepalive_limit",
         "keepalive_timeout",
         "kind",
@@ -49,6 +78,8 @@ class Route:
         "lingering_timeout",
         "location",
         "logged",
+        "phases",
+        "plain",
         "send_timeout",
         "serving",
         "settings",
@@ -56,14 +87,28 @@ class Route:
     )
 
     def __init__(
-        self, location: Location, serving: Serving, deadlines: Deadlines, steps: Sequence[Step]
+        self,
+        location: Location,
+        serving: Serving,
+        deadlines: Deadlines,
+        steps: tuple[Runnable, ...] = (),
+        phases: tuple[Phase, ...] = (),
     ) -> None:
         settings = location.settings
         self.location = location
         self.kind = location.kind
         self.settings: LocationSettings = settings
         self.steps = steps
+        """The rewrite phase."""
+        self.phases = phases
+        """What comes between it and the content."""
+        self.plain = not (steps or phases)
+        """There is nothing but content, as nearly everywhere."""
         self.serving = serving
+        self.adds: AddedFields | None = None
+        """Fields that the location adds to answers (``add_header``)."""
+        self.error_pages: ErrorPages | None = None
+        """What the location answers instead of error pages (``error_page``)."""
         self.level: Level | None = None
         self.logged = bool(settings.access_log) and None not in settings.access_log
         self.body_limit = settings.client_max_body_size or (1 << 62)
@@ -131,7 +176,8 @@ def _slashless(routes: Sequence[Route], deadlines: Deadlines) -> dict[bytes, Rou
         path = encode(route.location.pattern)
         prefix = route.kind not in (LocationKind.REGEX, LocationKind.REGEX_CASELESS, LocationKind.NAMED)
         if isinstance(route.location.content, ProxyPass) and prefix and len(path) > 1 and path.endswith(b"/"):
-            found[path[:-1]] = Route(route.location, SlashAdded(escape(path)), deadlines, ())
+            hidden = tuple(step for step in route.steps if isinstance(step, OnlyInternal))
+            found[path[:-1]] = Route(route.location, SlashAdded(escape(path)), deadlines, hidden)
     return found
 
 
@@ -153,18 +199,23 @@ def capture(exchange: Exchange, match: re.Match[bytes]) -> None:
 class ServerRoutes:
     """A server, ready to serve."""
 
-    __slots__ = ("acceptance", "level", "merge_slashes", "name", "root", "steps")
+    __slots__ = ("acceptance", "level", "merge_slashes", "name", "named", "root", "steps")
 
-    def __init__(self, server: Server, make: MakeServing, deadlines: Deadlines) -> None:
+    def __init__(self, server: Server, make: Maker, deadlines: Deadlines) -> None:
         self.name = _shown(server.names[0]) if server.names else b""
-        self.steps = server.steps
+        self.steps = ready_steps(server.steps, lambda location: _route(location, make, deadlines))
         self.merge_slashes = server.server.merge_slashes
         self.acceptance = Acceptance(
             ignore_invalid_headers=server.server.ignore_invalid_headers,
             underscores_in_headers=server.server.underscores_in_headers,
         )
-        self.level = Level([_route(item, make, deadlines) for item in server.locations], deadlines)
-        self.root = Route(Location(LocationKind.PREFIX, "", server.settings), NotFound(), deadlines, ())
+        routes = [_route(item, make, deadlines) for item in server.locations]
+        self.level = Level([route for route in routes if route.kind is not LocationKind.NAMED], deadlines)
+        self.named = {
+            encode(route.location.pattern): route for route in routes if route.kind is LocationKind.NAMED
+        }
+        """Locations that only redirects lead to, by name with ``@``."""
+        self.root = Route(Location(LocationKind.PREFIX, "", server.settings), NotFound(), deadlines)
         """What serves a request that no location is for: the server's own settings, without content."""
 
 
@@ -176,15 +227,12 @@ def _shown(name: ServerName) -> bytes:
     return encode(before + name.key + after)
 
 
-def _route(location: Location, make: MakeServing, deadlines: Deadlines, internal: bool = False) -> Route:
-    if (
-        internal or location.internal
-    ):  # and so is all within; nothing here redirects to it, so it is not there
-        internal = True
-        location = replace(location, content=None)
-        route = Route(location, NotFound(), deadlines, ())
-    else:
-        route = Route(location, make(location), deadlines, location.steps)
+def _route(location: Location, make: Maker, deadlines: Deadlines, internal: bool = False) -> Route:
+    internal = internal or location.internal
+    steps = ready_steps(location.steps, lambda inner: _route(inner, make, deadlines, internal))
+    if internal:
+        steps = (OnlyInternal(), *steps)
+    route = Route(location, make.serving(location), deadlines, steps, make.phases(location))
     if location.locations:
         inner = [_route(item, make, deadlines, internal) for item in location.locations]
         route.level = Level(inner, deadlines)
@@ -207,7 +255,7 @@ class ListenRoutes:
         "no_delay",
     )
 
-    def __init__(self, listen: Listen, make: MakeServing, deadlines: Deadlines) -> None:
+    def __init__(self, listen: Listen, make: Maker, deadlines: Deadlines) -> None:
         ready = {id(server): ServerRoutes(server, make, deadlines) for server in listen.servers}
         self.default = ready[id(listen.default_server)]
         self._exact: dict[bytes, ServerRoutes] = {}

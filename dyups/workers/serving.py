@@ -16,7 +16,7 @@ from twisted.web.resource import IResource
 
 from dyups.config.model import Http, Location, ResourceContent
 from dyups.metrics.accesslog import AccessLogs
-from dyups.proxy.contents import serving_maker
+from dyups.proxy.contents import LocationMaker
 from dyups.proxy.deadlines import Deadlines, period_for
 from dyups.proxy.downstream import ClientConnection
 from dyups.proxy.listener import Listener, limits_of
@@ -52,7 +52,7 @@ class ServingSide:
         self.access_logs = AccessLogs(http, partial(complain, "alert"))
         self.plane.log = self.access_logs.write
         literals, _ = constant_groups(http, lenient=True, query=query)
-        make = serving_maker(
+        make = LocationMaker(
             self.plane,
             {"dyups_interface": self._serve_interface},
             literals,

@@ -22,7 +22,7 @@ from dyups.config.build import build
 from dyups.config.model import Http, Listen, Location
 from dyups.config.parser import Tree, parse_text
 from dyups.interfaces import Address, TcpAddress
-from dyups.proxy.contents import serving_maker
+from dyups.proxy.contents import LocationMaker
 from dyups.proxy.deadlines import Deadlines
 from dyups.proxy.listener import Listener
 from dyups.proxy.literals import constant_groups
@@ -221,7 +221,7 @@ class World:
         )
         literals, self.warnings = constant_groups(self.http, lenient=True, query=lambda name: ("192.0.2.1",))
         any_literal = self.http.dyups.dyups_literal_targets
-        make = serving_maker(self.plane, resources or {}, literals, any_literal=any_literal)
+        make = LocationMaker(self.plane, resources or {}, literals, any_literal=any_literal)
         self.listeners = [Listener(listen, self.plane, make) for listen in self.http.listens]
         self.deadlines.start()
 

@@ -8,8 +8,8 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.errors import RequestRefused
-from dyups.proxy.answering import ClientAnswers, ignore
-from tests.proxy.conversation import CLIENT, Wire, World, get, head
+from dyups.proxy.answering import ClientAnswers
+from tests.proxy.conversation import World, get, head
 
 CONFIG = """
 upstream one { server 127.0.0.1:9001; }
@@ -62,31 +62,11 @@ class AnswerTests(SynchronousTestCase):
         self.assertEqual(asked, ["peer", "host"])
 
     def test_half_a_connection(self) -> None:
-        """Only a whole connection reads heads."""
+        """Only a whole connection reads heads, and sends requests elsewhere."""
         half = ClientAnswers(self.world.plane, self.world.listeners[0].routes)
         self.assertRaises(RuntimeError, half._heads, b"")
-        self.assertIsNone(ignore(b"x"))
-
-    def test_no_half_close(self) -> None:
-        """A transport that cannot close its writing side alone is closed."""
-
-        class Whole(Wire):
-            loseWriteConnection: Any = None
-
-        wire = Whole(self.world.listeners[0].buildProtocol(None), CLIENT, CLIENT)
-        wire.protocol.makeConnection(wire)
-        wire.say(b"nonsense\r\n\r\n")
-        self.assertTrue(wire.closed)
-        self.assertEqual(head(wire.got)[0], 400)
-
-    def test_end_idle(self) -> None:
-        """At the process's end an idle connection closes early; one that is at work does not."""
-        busy = self.world.client()
-        busy.say(get("/"))
-        for client in (self.client, busy):
-            client.protocol.end_idle(3.0)
-        self.world.pass_time(4)
-        self.assertEqual((self.client.closed, busy.closed), (True, False))
+        self.assertRaises(RuntimeError, half.redirect, b"/", b"")
+        self.assertRaises(RuntimeError, half.redirect_named, b"@a")
 
     def test_one_forwarding(self) -> None:
         """The object that forwards is made once for a connection."""
@@ -96,53 +76,6 @@ class AnswerTests(SynchronousTestCase):
             seen.add(id(self.protocol._forwarding))
             self.world.servers[0].say(b"HTTP/1.1 204 No Content\r\n\r\n")
         self.assertEqual(len(seen), 1)
-
-
-class PaceTests(SynchronousTestCase):
-    """Back-pressure both ways."""
-
-    def setUp(self) -> None:
-        self.world = World(CONFIG, high=1000)
-        self.client = self.world.client(high=1000)
-
-    def test_slow_client(self) -> None:
-        """A client that takes no more holds the server back, and only as long."""
-        self.client.say(get("/"))
-        (server,) = self.world.servers
-        server.say(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 1000)
-        self.assertFalse(server.reading)
-        for _ in range(98):
-            server.say(b"x" * 1000)
-        self.assertLess(len(self.client.got), 3000)
-        total = 0
-        while self.client.got:
-            total += len(self.client.read())
-        self.assertGreater(total, 99_000)
-        self.assertTrue(server.reading)
-
-    def test_slow_server(self) -> None:
-        """A server that takes no more holds the client back."""
-        self.client.say(get("/", "one", "Content-Length: 100000", method="POST"))
-        (server,) = self.world.servers
-        for _ in range(100):
-            self.client.say(b"x" * 1000)
-        self.assertFalse(self.client.reading)
-        self.assertLess(len(server.got), 3000)
-        total = 0
-        while server.got:
-            total += len(server.read())
-        self.assertGreater(total, 100_000)
-        self.assertTrue(self.client.reading)
-
-    def test_both(self) -> None:
-        """One direction does not hold the other."""
-        self.client.say(get("/", "one", "Content-Length: 100000", method="POST"))
-        (server,) = self.world.servers
-        server.say(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + b"x" * 2000)
-        self.assertFalse(server.reading)
-        server.read()
-        self.client.say(b"y" * 500)
-        self.assertEqual(server.read(), b"y" * 500)
 
 
 class LogTests(SynchronousTestCase):

@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.http1.request import RequestHead
+from dyups.http1.request import RequestHead, read_request
+from dyups.http1.response import read_response
 from dyups.proxy.exchange import AttemptRecord, Exchange
 from tests.proxy.conversation import attributes
 
@@ -17,12 +18,13 @@ class ExchangeTests(SynchronousTestCase):
 
     def test_renewed(self) -> None:
         """Nothing of a request is left for the next, whatever it was."""
-        kept = {"client", "head", "route", "server", "started", "proxy_uri"}
+        kept = {"at_end", "client", "head", "route", "server", "started", "proxy_uri"}
         fresh, used = Exchange(cast(Any, None)), Exchange(cast(Any, None))
         used.user["a"] = b"1"
         used.attempts.append(AttemptRecord(b"x"))
         used.captures = re.match(b"a", b"a")
-        for name in attributes(Exchange) - kept - {"user", "attempts", "captures"}:
+        used.upstream_head = read_response(b"HTTP/1.1 200 OK")
+        for name in attributes(Exchange) - kept - {"user", "attempts", "captures", "upstream_head"}:
             before = getattr(used, name)
             setattr(used, name, before + (b"x" if isinstance(before, bytes) else 1))
         head = RequestHead()
@@ -30,6 +32,33 @@ class ExchangeTests(SynchronousTestCase):
         self.assertIs(used.head, head)
         for name in attributes(Exchange) - kept:
             self.assertEqual(getattr(used, name), getattr(fresh, name), name)
+
+    def test_move(self) -> None:
+        """A request that is sent elsewhere asks servers for the new path, escaped again."""
+        exchange = Exchange(cast(Any, None))
+        exchange.move(b"/a b", b"")
+        self.assertEqual((exchange.uri, exchange.args, exchange.target), (b"/a b", b"", b"/a%20b"))
+        exchange.move(b"/", b"x=1")
+        self.assertEqual(exchange.target, b"/?x=1")
+
+    def test_drop_body(self) -> None:
+        """What answers in place of another gets no body, and no field that tells of one."""
+        exchange = Exchange(cast(Any, None))
+        fields = b"Host: a\r\nContent-Length: 3\r\nContent-Type: text/x\r\nAccept: b"
+        exchange.renew(read_request(b"POST /a?b HTTP/1.1\r\n" + fields))
+        exchange.drop_body()
+        head = exchange.head
+        self.assertEqual((head.method, head.has_body(), head.sent_on), (b"GET", False, b"Accept: b\r\n"))
+        self.assertEqual((head.target, head.host, head.line), (b"/a?b", b"a", b"POST /a?b HTTP/1.1"))
+
+    def test_end(self) -> None:
+        """What is to be done at a request's end is done once."""
+        exchange = Exchange(cast(Any, None))
+        calls: list[int] = []
+        exchange.at_end.append(lambda: calls.append(1))
+        exchange.end()
+        exchange.end()
+        self.assertEqual(calls, [1])
 
     def test_attempt(self) -> None:
         """A new attempt knows its server and nothing else."""

@@ -15,7 +15,9 @@ from dyups.interfaces import TcpAddress
 from dyups.proxy.contents import NotFound
 from dyups.proxy.deadlines import Deadlines
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.passage import Phase
 from dyups.proxy.route import ListenRoutes, capture
+from dyups.proxy.serving import Serving
 from tests.proxy.conversation import World, get, head
 
 SERVERS = r"""
@@ -300,6 +302,16 @@ class CaptureTests(SynchronousTestCase):
         self.assertTrue(client.read().endswith(b"[][][]"))
 
 
+class NothingThere:
+    """Makes locations without content."""
+
+    def serving(self, location: Location) -> Serving:
+        return NotFound()
+
+    def phases(self, location: Location) -> tuple[Phase, ...]:
+        return ()
+
+
 class LimitTests(SynchronousTestCase):
     """Settings compiled to numbers."""
 
@@ -309,7 +321,7 @@ class LimitTests(SynchronousTestCase):
         location = Location(LocationKind.PREFIX, "/", settings)
         server = Server((), ServerSettings(client_header_timeout=7.0), settings, (location,))
         listen = Listen(TcpAddress("127.0.0.1", 1), (server,), server)
-        routes = ListenRoutes(listen, lambda location: NotFound(), Deadlines(Clock(), 0.5))
+        routes = ListenRoutes(listen, NothingThere(), Deadlines(Clock(), 0.5))
         root = routes.default.root
         self.assertEqual((root.keepalive_timeout, root.body_timeout, routes.header_timeout), (3.5, 5.5, 7.5))
         self.assertEqual((root.lingering_time, root.lingering_timeout, root.send_timeout), (30.5, 5.5, 60.5))

@@ -1,0 +1,110 @@
+"""A request on its way through phases that may wait: limits, access, sub-requests, scripts.
+
+A location without such phases, nearly every one, never makes a :class:`Passage`.  ``phases`` begins one after the
+rewrite phase; it holds the request's body until the location's content takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from dyups.proxy.client import BodySink
+from dyups.proxy.exchange import Exchange
+from dyups.proxy.serving import DISCARD
+from dyups.proxy.steps import AGAIN, DONE, NEXT, WAIT
+
+if TYPE_CHECKING:
+    from dyups.proxy.phases import ClientPhases
+
+#: Bytes of a request's body that are held for a request that waits; then the client is.
+MOST_HELD = 65536
+
+
+class Phase(Protocol):
+    """What a location does with a request before its content; made once, stateless between requests."""
+
+    def run(self, exchange: Exchange, passage: Passage) -> int:
+        """Look at the request: ``NEXT``, ``AGAIN`` (``exchange.move`` was called), ``DONE`` (answered, or redirected).
+
+        Or ``WAIT``: then :meth:`Passage.go_on` or an answer comes later, and ``passage.cancel`` is what ends the
+        waiting if the client goes away.
+        """
+        ...
+
+
+class Passage:
+    """One request and the phases still before it."""
+
+    __slots__ = ("_at", "_held", "_phases", "_running", "_went_on", "cancel", "client", "ended")
+
+    def __init__(self, client: ClientPhases, phases: tuple[Phase, ...], body: bytes, ended: bool) -> None:
+        self.client = client
+        self.ended = ended
+        """All of the body is here."""
+        self.cancel: Callable[[], object] | None = None
+        """Set by a phase that waits: called once if the client goes away."""
+        self._phases = phases
+        self._at = 0
+        self._held = [body] if body else []
+        self._running = False
+        self._went_on = False
+
+    @property
+    def body(self) -> bytes:
+        """What has come of the request's body."""
+        if len(self._held) > 1:
+            self._held = [b"".join(self._held)]
+        return self._held[0] if self._held else b""
+
+    def begin(self) -> BodySink:
+        """Run the phases; who takes the rest of the body."""
+        exchange = self.client.exchange
+        while self._at < len(self._phases):
+            phase = self._phases[self._at]
+            self._at += 1
+            verdict = self._run(phase, exchange)
+            if verdict == WAIT:
+                return self
+            if verdict == DONE:
+                return DISCARD
+            if verdict == AGAIN:
+                return self.client.locate_again(self.body, self.ended)
+        body, self._held = self.body, []
+        return exchange.route.serving.serve(exchange, body, self.ended)
+
+    def _run(self, phase: Phase, exchange: Exchange) -> int:
+        self._running, self._went_on = True, False
+        verdict = phase.run(exchange, self)
+        self._running = False
+        return NEXT if verdict == WAIT and self._went_on else verdict
+
+    def go_on(self) -> None:
+        """The phase that waited lets the request pass."""
+        self.cancel = None
+        if self._running:
+            self._went_on = True
+        elif self.client.waits_for(self):
+            self.client.hand_over(self, self.begin())
+
+    # -- the request's body, while something waits -----------------------------------------------------------------
+
+    def take_body(self, data: bytes, ended: bool) -> None:
+        """See :class:`~dyups.proxy.client.BodySink`."""
+        if data:
+            self._held.append(data)
+        self.ended = ended
+        if sum(map(len, self._held)) > MOST_HELD:
+            self.client.pause_body()
+
+    def client_paused(self) -> None:
+        """Nothing is being sent."""
+
+    def client_resumed(self) -> None:
+        """Nothing was being sent."""
+
+    def client_gone(self) -> None:
+        """Nobody waits any more."""
+        cancel, self.cancel = self.cancel, None
+        if cancel is not None:
+            cancel()
