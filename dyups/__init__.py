@@ -22,7 +22,13 @@ from typing import TYPE_CHECKING, Any
 from dyups._version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from dyups.script.here import delete_upstream, get_upstream, list_upstreams, update_upstream
+    from dyups.script.here import (
+        delete_upstream,
+        get_upstream,
+        list_upstreams,
+        patch_upstream,
+        update_upstream,
+    )
     from dyups.script.verbs import Result
 
 __all__ = [
@@ -31,6 +37,7 @@ __all__ = [
     "delete_upstream",
     "get_upstream",
     "list_upstreams",
+    "patch_upstream",
     "update_upstream",
 ]
 
@@ -39,6 +46,7 @@ _EXPORTS = {
     "delete_upstream": "dyups.script.here",
     "get_upstream": "dyups.script.here",
     "list_upstreams": "dyups.script.here",
+    "patch_upstream": "dyups.script.here",
     "update_upstream": "dyups.script.here",
 }
 

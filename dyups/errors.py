@@ -55,6 +55,12 @@ class UnknownUpstream(ChangeError):
     status = 404
 
 
+class LostRace(ChangeError):
+    """The upstream is not what ``If-Match`` or ``If-None-Match`` asked for: somebody else was faster."""
+
+    status = 412
+
+
 class LockHeld(ChangeError):
     """Another change holds the lock and ``dyups_trylock`` is on: send the same command again later."""
 

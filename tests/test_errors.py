@@ -15,6 +15,7 @@ from dyups.errors import (
     DyupsError,
     JournalDamaged,
     LockHeld,
+    LostRace,
     RequestRefused,
     UnknownUpstream,
 )
@@ -54,15 +55,16 @@ class FamilyTests(SynchronousTestCase):
                 self.assertTrue(issubclass(value, DyupsError), value)
 
     def test_changes_have_a_status(self) -> None:
-        """What the operator's client gets: mend it (400), unknown (404), again (409), not stored (500)."""
-        statuses = {
-            kind: kind("why").status
-            for kind in (ChangeError, CommandRefused, UnknownUpstream, LockHeld, ChangeFailed)
+        """What the operator's client gets: mend it, unknown, again, somebody was faster, not stored."""
+        expected = {
+            ChangeError: 500,
+            CommandRefused: 400,
+            UnknownUpstream: 404,
+            LockHeld: 409,
+            LostRace: 412,
+            ChangeFailed: 500,
         }
-        self.assertEqual(
-            statuses,
-            {ChangeError: 500, CommandRefused: 400, UnknownUpstream: 404, LockHeld: 409, ChangeFailed: 500},
-        )
+        self.assertEqual({kind: kind("why").status for kind in expected}, expected)
 
     def test_a_held_lock_says_what_the_c_module_says(self) -> None:
         """Clients compare with it."""

@@ -23,7 +23,8 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from dyups.admin import answers, status
 from dyups.admin.answers import Answer
 from dyups.config.upstreams import check_name
-from dyups.control.change import REFUSED, UNKNOWN, Changes
+from dyups.control.change import Changes
+from dyups.control.reading import REFUSED, UNKNOWN
 from dyups.errors import ChangeError, CommandRefused, ConfigError, UnknownUpstream
 from dyups.interfaces import Clock
 from dyups.upstream.group import Group

@@ -1,9 +1,10 @@
 """The only way by which the upstreams change while running.
 
-Takes the lock, checks the whole command, looks its host names up, makes sure that it can be published, has it on disk,
-applies it, publishes it: in this order, so that a command which fails at any step has changed nothing.  ``admin``
-calls :meth:`ChangePath.update` and :meth:`ChangePath.delete`; ``persist.watch`` is handed :meth:`ChangePath.adopt`.
-Parsing is ``config.upstreams``', disks are ``persist``'s, the map is ``upstream``'s, other processes are ``publish``'s.
+Takes the lock, checks condition and command, looks its host names up, makes sure that it can be published, has it on
+disk, applies it, publishes it: in this order, so that a command which fails at any step has changed nothing.  ``admin``
+and ``script`` come in by the calls of :class:`Changes`; ``persist.watch`` is handed :meth:`ChangePath.adopt`.  What a
+command says is read by ``reading``, disks are ``persist``'s, the map is ``upstream``'s, other processes are
+``publish``'s.
 """
 
 from __future__ import annotations
@@ -17,21 +18,20 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from dyups.config.model import UpstreamSpec
-from dyups.config.upstreams import check_name, parse_commands, print_commands
+from dyups.config.upstreams import print_commands
 from dyups.control.command import Command, Delete, Update
+from dyups.control.condition import ALWAYS, Condition
 from dyups.control.lock import ChangeLock
 from dyups.control.publish import NoPublisher, Publisher, encode_notice
-from dyups.errors import ChangeFailed, CommandRefused, ConfigError, UnknownUpstream
-from dyups.interfaces import Resolved, VariableTable
+from dyups.control.reading import PATCH_REFUSED, REFUSED, known, read_patch, read_update
+from dyups.errors import ChangeFailed, CommandRefused, ConfigError
+from dyups.interfaces import Resolved
 from dyups.upstream.map import UpstreamMap
 from dyups.upstream.resolve import Lookup
 
 T = TypeVar("T")
 
 _log = Logger()
-
-REFUSED = "add server failed: "
-UNKNOWN = "not found upstream"
 
 
 class Store(Protocol):
@@ -47,13 +47,21 @@ class Store(Protocol):
 
 
 class Changes(Protocol):
-    """Makes changes: a :class:`ChangePath`, here or, by way of ``control.remote``, in another process."""
+    """Makes changes: a :class:`ChangePath`, here or, by way of ``control.remote``, in another process.
 
-    def update(self, name: str, body: str) -> Deferred[None]:
+    A change is made only where its ``condition`` holds when its turn has come; otherwise it fails with
+    :class:`~dyups.errors.LostRace`.
+    """
+
+    def update(self, name: str, body: str, condition: Condition = ALWAYS) -> Deferred[None]:
         """Create or replace the upstream ``name`` by the commands of ``body``.  Fails with a ``ChangeError``."""
         ...
 
-    def delete(self, name: str) -> Deferred[None]:
+    def patch(self, name: str, commands: str, condition: Condition = ALWAYS) -> Deferred[None]:
+        """Change servers of the upstream ``name`` (``control.patch``).  Fails with a ``ChangeError``."""
+        ...
+
+    def delete(self, name: str, condition: Condition = ALWAYS) -> Deferred[None]:
         """Take the upstream ``name`` away.  Fails with a ``ChangeError``."""
         ...
 
@@ -79,20 +87,29 @@ class ChangePath:
         self._lookup = lookup
         self._publisher: Publisher = publisher or NoPublisher()
 
-    def update(self, name: str, body: str) -> Deferred[None]:
+    def update(self, name: str, body: str, condition: Condition = ALWAYS) -> Deferred[None]:
         """Create or replace the upstream ``name`` by the commands of ``body``.
 
-        Fails with :class:`CommandRefused`, :class:`~dyups.errors.LockHeld` or :class:`ChangeFailed`.
+        Fails with :class:`CommandRefused`, :class:`~dyups.errors.LostRace`, :class:`~dyups.errors.LockHeld` or
+        :class:`ChangeFailed`.
         """
-        return _Attempt(partial(self._locked, partial(self._update, Update(name, body)))).result
+        return _Attempt(partial(self._locked, partial(self._update, Update(name, body), condition))).result
 
-    def delete(self, name: str) -> Deferred[None]:
+    def patch(self, name: str, commands: str, condition: Condition = ALWAYS) -> Deferred[None]:
+        """Change servers of the upstream ``name``, by all of ``commands`` or by none.
+
+        They are applied to what the upstream is when the lock is ours, and what comes out is an update like any
+        other: journal and workers know no patches.  Fails as :meth:`update` and :meth:`delete` do.
+        """
+        return _Attempt(partial(self._locked, partial(self._patch, name, commands, condition))).result
+
+    def delete(self, name: str, condition: Condition = ALWAYS) -> Deferred[None]:
         """Take the upstream ``name`` away.
 
-        Fails with :class:`UnknownUpstream`, :class:`CommandRefused` (a name that none can have),
-        :class:`~dyups.errors.LockHeld` or :class:`ChangeFailed`.
+        Fails with :class:`~dyups.errors.UnknownUpstream`, :class:`CommandRefused` (a name that none can have),
+        :class:`~dyups.errors.LostRace`, :class:`~dyups.errors.LockHeld` or :class:`ChangeFailed`.
         """
-        return _Attempt(partial(self._locked, partial(self._delete, Delete(name)))).result
+        return _Attempt(partial(self._locked, partial(self._delete, Delete(name), condition))).result
 
     async def adopt(self, specs: Sequence[UpstreamSpec], deleted: Sequence[str]) -> None:
         """Take over what a third party wrote to the dump file (``dyups_dump off``); nothing is stored.
@@ -154,23 +171,30 @@ class ChangePath:
         finally:
             self._lock.release()
 
-    async def _update(self, command: Update, attempt: _Attempt) -> None:
+    async def _update(self, command: Update, condition: Condition, attempt: _Attempt) -> None:
+        # RFC 9110 section 13.2.1: the condition comes before the content.
+        before = self._upstreams.find(command.name)
+        condition.require(None if before is None else before.spec)
+        spec = read_update(self._upstreams, command.name, command.body)
+        await self._replace(command, spec, REFUSED, attempt)
+
+    async def _patch(self, name: str, commands: str, condition: Condition, attempt: _Attempt) -> None:
+        before = known(self._upstreams, name).spec
+        condition.require(before)
+        spec = read_patch(self._upstreams, before, commands)
+        await self._replace(Update(spec.name, print_commands(spec)), spec, PATCH_REFUSED, attempt)
+
+    async def _replace(self, command: Update, spec: UpstreamSpec, refused: str, attempt: _Attempt) -> None:
         try:
-            spec = _checked(command, self._upstreams.variables)
             resolved = await self._lookup(spec)
         except ConfigError as error:
-            raise CommandRefused(f"{REFUSED}{error}") from error
+            raise CommandRefused(f"{refused}{error}") from error
         notice = await self._commit(command, resolved, attempt)
         self._upstreams.replace(spec, resolved)
         await self._applied(notice)
 
-    async def _delete(self, command: Delete, attempt: _Attempt) -> None:
-        try:
-            check_name(command.name)
-        except ConfigError as error:
-            raise CommandRefused(str(error)) from error
-        if self._upstreams.find(command.name) is None:
-            raise UnknownUpstream(UNKNOWN)
+    async def _delete(self, command: Delete, condition: Condition, attempt: _Attempt) -> None:
+        condition.require(known(self._upstreams, command.name).spec)
         notice = await self._commit(command, {}, attempt)
         self._upstreams.delete(command.name)
         await self._applied(notice)
@@ -196,14 +220,6 @@ class ChangePath:
         self._upstreams.sequence += 1
         self._store.applied()
         await self._publisher.publish(self._upstreams.sequence, notice)
-
-
-def _checked(command: Update, variables: VariableTable) -> UpstreamSpec:
-    """What the command says.  Raises :class:`ConfigError`."""
-    check_name(command.name)
-    if "\0" in command.body:
-        raise ConfigError("null character", line=command.body[: command.body.index("\0")].count("\n") + 1)
-    return parse_commands(command.name, command.body, variables)
 
 
 class _Attempt:

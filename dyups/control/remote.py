@@ -16,10 +16,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from dyups.control.change import Changes
-from dyups.errors import ChangeError, ChangeFailed, CommandRefused, LockHeld, UnknownUpstream
+from dyups.control.condition import ALWAYS, Condition
+from dyups.errors import ChangeError, ChangeFailed, CommandRefused, LockHeld, LostRace, UnknownUpstream
 
 MASTER_GONE = "the master process is gone; whether the change was made is not known"
-_CLASSES: tuple[type[ChangeError], ...] = (CommandRefused, UnknownUpstream, LockHeld)
+_CLASSES: tuple[type[ChangeError], ...] = (CommandRefused, UnknownUpstream, LostRace, LockHeld)
 
 _log = Logger()
 
@@ -37,11 +38,15 @@ MADE = Outcome()
 class Door(Protocol):
     """The way to the master: ``workers.link``.  ``number`` tells one call of this worker from another."""
 
-    def update(self, number: int, name: str, body: str) -> Deferred[Outcome]:
+    def update(self, number: int, name: str, body: str, condition: Condition) -> Deferred[Outcome]:
         """Fires with what became of it; fails where the master is gone."""
         ...
 
-    def delete(self, number: int, name: str) -> Deferred[Outcome]:
+    def patch(self, number: int, name: str, commands: str, condition: Condition) -> Deferred[Outcome]:
+        """Fires with what became of it; fails where the master is gone."""
+        ...
+
+    def delete(self, number: int, name: str, condition: Condition) -> Deferred[Outcome]:
         """Fires with what became of it; fails where the master is gone."""
         ...
 
@@ -57,13 +62,17 @@ class RemoteChanges:
         self._door = door
         self._numbers = count(1)
 
-    def update(self, name: str, body: str) -> Deferred[None]:
+    def update(self, name: str, body: str, condition: Condition = ALWAYS) -> Deferred[None]:
         """See :meth:`ChangePath.update <dyups.control.change.ChangePath.update>`."""
-        return self._call(lambda number: self._door.update(number, name, body))
+        return self._call(lambda number: self._door.update(number, name, body, condition))
 
-    def delete(self, name: str) -> Deferred[None]:
+    def patch(self, name: str, commands: str, condition: Condition = ALWAYS) -> Deferred[None]:
+        """See :meth:`ChangePath.patch <dyups.control.change.ChangePath.patch>`."""
+        return self._call(lambda number: self._door.patch(number, name, commands, condition))
+
+    def delete(self, name: str, condition: Condition = ALWAYS) -> Deferred[None]:
         """See :meth:`ChangePath.delete <dyups.control.change.ChangePath.delete>`."""
-        return self._call(lambda number: self._door.delete(number, name))
+        return self._call(lambda number: self._door.delete(number, name, condition))
 
     def _call(self, ask: Callable[[int], Deferred[Outcome]]) -> Deferred[None]:
         number = next(self._numbers)
@@ -95,13 +104,17 @@ class Served:
         self._changes = changes
         self._waiting: dict[int, Deferred[None]] = {}
 
-    def update(self, number: int, name: str, body: str) -> Deferred[Outcome]:
+    def update(self, number: int, name: str, body: str, condition: Condition) -> Deferred[Outcome]:
         """Make the change; fires with what became of it."""
-        return self._serve(number, self._changes.update(name, body))
+        return self._serve(number, self._changes.update(name, body, condition))
 
-    def delete(self, number: int, name: str) -> Deferred[Outcome]:
+    def patch(self, number: int, name: str, commands: str, condition: Condition) -> Deferred[Outcome]:
         """Make the change; fires with what became of it."""
-        return self._serve(number, self._changes.delete(name))
+        return self._serve(number, self._changes.patch(name, commands, condition))
+
+    def delete(self, number: int, name: str, condition: Condition) -> Deferred[Outcome]:
+        """Make the change; fires with what became of it."""
+        return self._serve(number, self._changes.delete(name, condition))
 
     def forget(self, number: int) -> None:
         """Nobody waits for that call any more: a change that has not begun is not made."""

@@ -46,6 +46,15 @@ def update_upstream(name: str, body: str) -> Deferred[Result]:
     return verbs_here().update(name, body)
 
 
+def patch_upstream(name: str, commands: str) -> Deferred[Result]:
+    """Change servers of the upstream ``name`` one by one; see :func:`update_upstream`.
+
+    The commands are ``add server ADDR …;``, ``set server ADDR PARAMETER …;``, ``drain server ADDR;`` and
+    ``remove server ADDR;``.
+    """
+    return verbs_here().patch(name, commands)
+
+
 def delete_upstream(name: str) -> Deferred[Result]:
     """Take the upstream ``name`` away; see :func:`update_upstream`.  Requests under way finish where they are.
 

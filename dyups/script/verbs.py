@@ -58,6 +58,10 @@ class Verbs:
         """Create or replace the upstream ``name`` by the commands of ``body``.  Never fails."""
         return self._call(lambda: self._changes.update(name, body))
 
+    def patch(self, name: str, commands: str) -> Deferred[Result]:
+        """Change servers of the upstream ``name`` one by one (``add server …;`` and the like).  Never fails."""
+        return self._call(lambda: self._changes.patch(name, commands))
+
     def delete(self, name: str) -> Deferred[Result]:
         """Take the upstream ``name`` away.  Never fails."""
         return self._call(lambda: self._changes.delete(name))

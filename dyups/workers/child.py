@@ -28,6 +28,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from dyups.control.change import Changes
+from dyups.control.condition import Condition
 from dyups.control.remote import Outcome, Served
 from dyups.proxy.plane import complain
 from dyups.shared.slots import Reader
@@ -174,13 +175,17 @@ class Child(ProcessProtocol):
         if self._told_to_stop is None:
             self._told_to_stop = self._now()
 
-    def update(self, number: int, name: str, body: str) -> Deferred[Outcome]:
+    def update(self, number: int, name: str, body: str, condition: Condition) -> Deferred[Outcome]:
         """See :class:`~dyups.workers.link.WorkerSeen`."""
-        return self._served.update(number, name, body)
+        return self._served.update(number, name, body, condition)
 
-    def delete(self, number: int, name: str) -> Deferred[Outcome]:
+    def patch(self, number: int, name: str, commands: str, condition: Condition) -> Deferred[Outcome]:
         """See :class:`~dyups.workers.link.WorkerSeen`."""
-        return self._served.delete(number, name)
+        return self._served.patch(number, name, commands, condition)
+
+    def delete(self, number: int, name: str, condition: Condition) -> Deferred[Outcome]:
+        """See :class:`~dyups.workers.link.WorkerSeen`."""
+        return self._served.delete(number, name, condition)
 
     def forget(self, number: int) -> None:
         """See :class:`~dyups.workers.link.WorkerSeen`."""

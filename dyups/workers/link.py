@@ -1,6 +1,6 @@
 """The control channel between the master and one worker: Twisted AMP on an inherited pair of sockets.
 
-    worker to master    Update, Delete, Forget (a client's change, and that its client has left),
+    worker to master    Update, Patch, Delete, Forget (a client's change, and that its client has left),
                         Workers (facts of all), Ready (the map is there)
     master to worker    Apply (the doorbell; the answer acknowledges), Accept, Quit, Reopen
 
@@ -18,6 +18,7 @@ from twisted.internet.protocol import Factory
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
+from dyups.control.condition import Condition
 from dyups.control.remote import Outcome
 
 
@@ -49,6 +50,7 @@ Arguments = list[tuple[bytes, amp.Argument]]
 _TEXT: Any = Text
 _OUTCOME: Arguments = [(b"status", amp.Integer()), (b"reason", _TEXT())]
 _NUMBER: Arguments = [(b"number", amp.Integer())]
+_CONDITION: Arguments = [(b"if_match", _TEXT()), (b"if_none_match", _TEXT())]
 _SEQUENCE: Arguments = [(b"sequence", amp.Integer())]
 _STATE: Arguments = [(b"sequence", amp.Integer()), (b"digest", amp.Integer())]
 
@@ -56,14 +58,21 @@ _STATE: Arguments = [(b"sequence", amp.Integer()), (b"digest", amp.Integer())]
 class Update(amp.Command):
     """Create or replace an upstream."""
 
-    arguments = [(b"number", amp.Integer()), (b"name", _TEXT()), (b"body", _TEXT())]
+    arguments = [*_NUMBER, (b"name", _TEXT()), (b"body", _TEXT()), *_CONDITION]
+    response = _OUTCOME
+
+
+class Patch(amp.Command):
+    """Change servers of an upstream."""
+
+    arguments = [*_NUMBER, (b"name", _TEXT()), (b"commands", _TEXT()), *_CONDITION]
     response = _OUTCOME
 
 
 class Delete(amp.Command):
     """Take an upstream away."""
 
-    arguments = [(b"number", amp.Integer()), (b"name", _TEXT())]
+    arguments = [*_NUMBER, (b"name", _TEXT()), *_CONDITION]
     response = _OUTCOME
 
 
@@ -135,11 +144,15 @@ class WorkerSeen(Protocol):
         """The channel has ended."""
         ...
 
-    def update(self, number: int, name: str, body: str) -> Deferred[Outcome]:
+    def update(self, number: int, name: str, body: str, condition: Condition) -> Deferred[Outcome]:
         """A client of the worker's wants a change."""
         ...
 
-    def delete(self, number: int, name: str) -> Deferred[Outcome]:
+    def patch(self, number: int, name: str, commands: str, condition: Condition) -> Deferred[Outcome]:
+        """A client of the worker's wants a change."""
+        ...
+
+    def delete(self, number: int, name: str, condition: Condition) -> Deferred[Outcome]:
         """A client of the worker's wants a change."""
         ...
 
@@ -235,14 +248,19 @@ class MasterEnd(_End):
         self.ask(Reopen)
 
     @Update.responder
-    def on_update(self, number: int, name: str, body: str) -> Deferred[dict[str, Any]]:
+    def on_update(self, number: int, name: str, body: str, **condition: str) -> Deferred[dict[str, Any]]:
         """A client of the worker's wants a change."""
-        return self._seen.update(number, name, body).addCallback(Outcome._asdict)
+        return self._seen.update(number, name, body, Condition(**condition)).addCallback(Outcome._asdict)
+
+    @Patch.responder
+    def on_patch(self, number: int, name: str, commands: str, **condition: str) -> Deferred[dict[str, Any]]:
+        """A client of the worker's wants a change."""
+        return self._seen.patch(number, name, commands, Condition(**condition)).addCallback(Outcome._asdict)
 
     @Delete.responder
-    def on_delete(self, number: int, name: str) -> Deferred[dict[str, Any]]:
+    def on_delete(self, number: int, name: str, **condition: str) -> Deferred[dict[str, Any]]:
         """A client of the worker's wants a change."""
-        return self._seen.delete(number, name).addCallback(Outcome._asdict)
+        return self._seen.delete(number, name, Condition(**condition)).addCallback(Outcome._asdict)
 
     @Forget.responder
     def on_forget(self, number: int) -> dict[str, Any]:
@@ -271,14 +289,20 @@ class WorkerEnd(_End):
         """Tell that the map is there."""
         self.ask(Ready, sequence=state.sequence, digest=state.digest)
 
-    def update(self, number: int, name: str, body: str) -> Deferred[Outcome]:
+    def update(self, number: int, name: str, body: str, condition: Condition) -> Deferred[Outcome]:
         """Have the master make a change."""
-        asked: Deferred[Any] = self.ask(Update, number=number, name=name, body=body)
-        return asked.addCallback(_outcome)
+        return self._change(Update, condition, number=number, name=name, body=body)
 
-    def delete(self, number: int, name: str) -> Deferred[Outcome]:
+    def patch(self, number: int, name: str, commands: str, condition: Condition) -> Deferred[Outcome]:
         """Have the master make a change."""
-        asked: Deferred[Any] = self.ask(Delete, number=number, name=name)
+        return self._change(Patch, condition, number=number, name=name, commands=commands)
+
+    def delete(self, number: int, name: str, condition: Condition) -> Deferred[Outcome]:
+        """Have the master make a change."""
+        return self._change(Delete, condition, number=number, name=name)
+
+    def _change(self, command: type[amp.Command], condition: Condition, **words: Any) -> Deferred[Outcome]:
+        asked: Deferred[Any] = self.ask(command, **words, **condition._asdict())
         return asked.addCallback(_outcome)
 
     def forget(self, number: int) -> None:

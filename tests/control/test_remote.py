@@ -6,24 +6,28 @@ from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.control.condition import ALWAYS, Condition
 from dyups.control.remote import MADE, MASTER_GONE, Outcome, RemoteChanges, Served, error_of
-from dyups.errors import ChangeError, ChangeFailed, CommandRefused, LockHeld, UnknownUpstream
+from dyups.errors import ChangeError, ChangeFailed, CommandRefused, LockHeld, LostRace, UnknownUpstream
 
 
 class FakeChanges:
     """A change path whose answers the test gives."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[str, ...]] = []
+        self.calls: list[tuple[object, ...]] = []
         self.answers: list[Deferred[None]] = []
 
-    def update(self, name: str, body: str) -> Deferred[None]:
-        return self._note(("update", name, body))
+    def update(self, name: str, body: str, condition: Condition = ALWAYS) -> Deferred[None]:
+        return self._note(("update", name, body, condition))
 
-    def delete(self, name: str) -> Deferred[None]:
-        return self._note(("delete", name))
+    def patch(self, name: str, commands: str, condition: Condition = ALWAYS) -> Deferred[None]:
+        return self._note(("patch", name, commands, condition))
 
-    def _note(self, call: tuple[str, ...]) -> Deferred[None]:
+    def delete(self, name: str, condition: Condition = ALWAYS) -> Deferred[None]:
+        return self._note(("delete", name, condition))
+
+    def _note(self, call: tuple[object, ...]) -> Deferred[None]:
         self.calls.append(call)
         self.answers.append(Deferred())
         return self.answers[-1]
@@ -39,13 +43,24 @@ class BothEnds(SynchronousTestCase):
 
     def test_made(self) -> None:
         """A change is made once, in the same words, and its success comes back."""
-        update, delete = self.remote.update("a", "server b;"), self.remote.delete("c")
-        self.assertEqual(self.changes.calls, [("update", "a", "server b;"), ("delete", "c")])
-        self.assertNoResult(update)
-        self.changes.answers[0].callback(None)
-        self.assertIsNone(self.successResultOf(update))
-        self.changes.answers[1].callback(None)
-        self.assertIsNone(self.successResultOf(delete))
+        condition = Condition('"x"', "*")
+        calls = [
+            self.remote.update("a", "server b;"),
+            self.remote.patch("b", "drain server c;", condition),
+            self.remote.delete("c", condition),
+        ]
+        self.assertEqual(
+            self.changes.calls,
+            [
+                ("update", "a", "server b;", ALWAYS),
+                ("patch", "b", "drain server c;", condition),
+                ("delete", "c", condition),
+            ],
+        )
+        for call, answer in zip(calls, self.changes.answers, strict=True):
+            self.assertNoResult(call)
+            answer.callback(None)
+            self.assertIsNone(self.successResultOf(call))
 
     def test_refused(self) -> None:
         """Each error of the family is the same class, with the same reason, at the other end."""
@@ -53,6 +68,7 @@ class BothEnds(SynchronousTestCase):
             CommandRefused("why"),
             UnknownUpstream("not found"),
             LockHeld(),
+            LostRace("If-Match"),
             ChangeFailed("no room"),
         ]
         for error in errors:
@@ -88,10 +104,13 @@ class BothEnds(SynchronousTestCase):
 class DeadMaster:
     """A door that nobody answers."""
 
-    def update(self, number: int, name: str, body: str) -> Deferred[Outcome]:
+    def update(self, number: int, name: str, body: str, condition: Condition) -> Deferred[Outcome]:
         return fail(ConnectionLost())
 
-    def delete(self, number: int, name: str) -> Deferred[Outcome]:
+    def patch(self, number: int, name: str, commands: str, condition: Condition) -> Deferred[Outcome]:
+        return fail(ConnectionLost())
+
+    def delete(self, number: int, name: str, condition: Condition) -> Deferred[Outcome]:
         return fail(ConnectionLost())
 
     def forget(self, number: int) -> None:
@@ -104,7 +123,7 @@ class AloneTests(SynchronousTestCase):
     def test_master_gone(self) -> None:
         """A change that meets no master fails, and says that its outcome is not known."""
         remote = RemoteChanges(DeadMaster())
-        for change in (remote.update("a", "b"), remote.delete("a")):
+        for change in (remote.update("a", "b"), remote.patch("a", "b"), remote.delete("a")):
             self.assertEqual(self.failureResultOf(change, ChangeFailed).value.reason, MASTER_GONE)
 
     def test_unknown_status(self) -> None:

@@ -22,6 +22,9 @@ class HereTests(VerbsCase):
         self.addCleanup(install(self.verbs))
         self.assertEqual(self.result(dyups.update_upstream("host", BODY)), (200, "success"))
         self.assertEqual((dyups.list_upstreams(), dyups.get_upstream("host")), (["host"], BODY + "\n"))
+        self.assertEqual(
+            self.result(dyups.patch_upstream("host", "set server 127.0.0.1:8088 down;")), (200, "success")
+        )
         self.assertEqual(self.result(dyups.delete_upstream("host")), (200, "success"))
         self.assertEqual((dyups.list_upstreams(), dyups.get_upstream("host")), ([], None))
 

@@ -36,6 +36,9 @@ class ChangesTests(VerbsCase):
         """The two verbs of the seed's Lua example: 200 and ``success``, and the map follows."""
         self.assertEqual(self.result(self.verbs.update("host", BODY)), (200, "success"))
         self.assertEqual(self.verbs.names(), ["host"])
+        patched = self.verbs.patch("host", "add server 127.0.0.1:9;")
+        self.assertEqual(self.result(patched), (200, "success"))
+        self.assertEqual(self.verbs.get("host"), "server 127.0.0.1:8088;\nserver 127.0.0.1:9;\n")
         self.assertEqual(self.result(self.verbs.delete("host")), (200, "success"))
         self.assertEqual(self.verbs.names(), [])
 
@@ -80,6 +83,7 @@ class ChangesTests(VerbsCase):
         """Where the API is not enabled nothing is changed, and the answer is the C module's."""
         verbs = Verbs(self.upstreams, self.changes, enabled=False)
         self.assertEqual(self.result(verbs.update("host", BODY)), (405, "API disabled"))
+        self.assertEqual(self.result(verbs.patch("host", "add server b;")), (405, "API disabled"))
         self.assertEqual(self.result(verbs.delete("host")), (405, "API disabled"))
         self.assertEqual((self.store.commands, verbs.names()), ([], []))
 

@@ -9,6 +9,7 @@ from twisted.internet.error import ConnectionLost, ProcessDone, ProcessExitedAlr
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from dyups.control.condition import ALWAYS, Condition
 from dyups.proxy import plane
 from dyups.shared.slots import Reader
 from dyups.workers.child import Child, Patience
@@ -107,11 +108,14 @@ class FakeChanges:
     def __init__(self) -> None:
         self.under_way: list[Deferred[None]] = []
 
-    def update(self, name: str, body: str) -> Deferred[None]:
+    def update(self, name: str, body: str, condition: Condition = ALWAYS) -> Deferred[None]:
         self.under_way.append(Deferred())
         return self.under_way[-1]
 
-    def delete(self, name: str) -> Deferred[None]:
+    def patch(self, name: str, commands: str, condition: Condition = ALWAYS) -> Deferred[None]:
+        return self.update(name, commands)
+
+    def delete(self, name: str, condition: Condition = ALWAYS) -> Deferred[None]:
         return self.update(name, "")
 
 

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.control.condition import ALWAYS
 from dyups.shared.slots import Reader
 from dyups.workers import child as module
 from dyups.workers.child import Child, Stage, patience_for
@@ -199,7 +200,7 @@ class EndTests(ChildCase):
     def test_killed_from_outside(self) -> None:
         """Its end is logged as nginx logs it, its clients' changes are forgotten, nobody waits for it."""
         heard = self.change()
-        outcome = self.child.update(1, "a", "b")
+        outcome = self.child.update(1, "a", "b", ALWAYS)
         self.process.end(KILL)
         self.assertEqual(self.said, [("alert", "worker process 4711 exited on signal 9")])
         self.assertTrue(self.changes.under_way[0].called)
@@ -295,6 +296,6 @@ class FactsTests(ChildCase):
 
     def test_calls_of_clients(self) -> None:
         """Changes of its clients go to the change path; one whose client leaves is cancelled there."""
-        self.child.delete(1, "a")
+        self.child.delete(1, "a", ALWAYS)
         self.child.forget(1)
         self.assertTrue(self.changes.under_way[0].called)

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport, connect
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.control.condition import ALWAYS, Condition
 from dyups.control.remote import Outcome
 from dyups.workers.link import MasterEnd, Once, State, WorkerEnd
 
@@ -34,12 +35,16 @@ class Seen:
     def ready(self, state: State) -> None:
         self.said.append(("ready", state))
 
-    def update(self, number: int, name: str, body: str) -> Deferred[Outcome]:
-        self.said.append(("update", number, name, body))
+    def update(self, number: int, name: str, body: str, condition: Condition) -> Deferred[Outcome]:
+        self.said.append(("update", number, name, body, condition))
         return succeed(self.outcome)
 
-    def delete(self, number: int, name: str) -> Deferred[Outcome]:
-        self.said.append(("delete", number, name))
+    def patch(self, number: int, name: str, commands: str, condition: Condition) -> Deferred[Outcome]:
+        self.said.append(("patch", number, name, commands, condition))
+        return succeed(self.outcome)
+
+    def delete(self, number: int, name: str, condition: Condition) -> Deferred[Outcome]:
+        self.said.append(("delete", number, name, condition))
         return succeed(self.outcome)
 
     def forget(self, number: int) -> None:
@@ -88,17 +93,30 @@ class LinkTests(SynchronousTestCase):
 
     def test_changes(self) -> None:
         """A client's change goes to the master with texts of any length; its outcome comes back."""
-        update, delete = self.worker.update(1, "name", BIG), self.worker.delete(2, "")
+        condition = Condition('"é"', "*")
+        changes = [
+            self.worker.update(1, "name", BIG, ALWAYS),
+            self.worker.patch(2, "name", BIG, condition),
+            self.worker.delete(3, "", condition),
+        ]
         self.worker.forget(1)
         self.pump.flush()
-        self.assertEqual(self.at_master.said, [("update", 1, "name", BIG), ("delete", 2, ""), ("forget", 1)])
-        self.assertEqual(self.successResultOf(update), Outcome(409, "wait"))
-        self.assertEqual(self.successResultOf(delete), Outcome(409, "wait"))
+        self.assertEqual(
+            self.at_master.said,
+            [
+                ("update", 1, "name", BIG, ALWAYS),
+                ("patch", 2, "name", BIG, condition),
+                ("delete", 3, "", condition),
+                ("forget", 1),
+            ],
+        )
+        for change in changes:
+            self.assertEqual(self.successResultOf(change), Outcome(409, "wait"))
 
     def test_long_reason(self) -> None:
         """So does a reason of any length."""
         self.at_master.outcome = Outcome(500, BIG)
-        update = self.worker.update(1, "a", "b")
+        update = self.worker.update(1, "a", "b", ALWAYS)
         self.pump.flush()
         self.assertEqual(self.successResultOf(update), Outcome(500, BIG))
 
@@ -142,6 +160,6 @@ class LinkTests(SynchronousTestCase):
         """Any text crosses unchanged, wherever its bytes are cut."""
         self.setUp()
         whole = "x" * padding + text
-        self.worker.update(1, text, whole)
+        self.worker.update(1, text, whole, ALWAYS)
         self.pump.flush()
-        self.assertEqual(self.at_master.said, [("update", 1, text, whole)])
+        self.assertEqual(self.at_master.said, [("update", 1, text, whole, ALWAYS)])

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.model import Listen
+from dyups.control.condition import ALWAYS
 from dyups.metrics.errorlog import ErrorLogObserver
 from dyups.workers import child as child_module
 from dyups.workers import master as module
@@ -140,7 +141,7 @@ class LifeTests(MasterCase):
         master = self.made()
         self.serve(master)
         child = self.running()[0].child
-        outcome = child.update(1, "late", "server 127.0.0.1:9;")
+        outcome = child.update(1, "late", "server 127.0.0.1:9;", ALWAYS)
         self.assertEqual(master.truth().sequence, 1)
         self.assertNoResult(outcome)
         self.acknowledge(master)
