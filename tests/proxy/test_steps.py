@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.proxy.exchange import Exchange
 from dyups.proxy.steps import BREAK, DONE, NEXT, run_steps
 from tests.proxy.conversation import World, get, head
 
@@ -27,7 +28,7 @@ class StepTests(SynchronousTestCase):
         """Steps run in order until one says more than to go on."""
         for verdict, expected in ((NEXT, 1), (BREAK, 0), (DONE, 0)):
             steps = [Says(NEXT), Says(verdict), Says(NEXT)]
-            self.assertEqual(run_steps(None, steps), verdict)  # type: ignore[arg-type]
+            self.assertEqual(run_steps(Exchange(None), steps), verdict)  # type: ignore[arg-type]
             self.assertEqual([step.runs for step in steps], [1, 1, expected])
 
     def test_set_and_return(self) -> None:
