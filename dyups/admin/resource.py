@@ -1,8 +1,8 @@
 """The REST interface of ``dyups_interface`` as a Twisted web resource, on Klein.
 
 Owns which request is which call, and nothing more: changes go to ``control.change``, texts come from
-``admin.status``, the form of every answer from ``admin.answers``.  The data plane mounts the resource with the
-location's prefix stripped, has read the whole body, and has refused one that is too big.
+``admin.status`` and ``admin.preview``, the form of every answer from ``admin.answers``.  The data plane mounts the
+resource with the location's prefix stripped, has read the whole body, and has refused one that is too big.
 """
 
 from __future__ import annotations
@@ -16,21 +16,24 @@ from klein import Klein
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.http import parse_qs
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource, Resource
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from dyups.admin import answers, status
 from dyups.admin.answers import Answer
-from dyups.config.upstreams import check_name
+from dyups.admin.preview import preview, preview_facts, preview_text
+from dyups.config.model import UpstreamSpec
 from dyups.control.change import Changes
-from dyups.control.reading import REFUSED, UNKNOWN
-from dyups.errors import ChangeError, CommandRefused, ConfigError, UnknownUpstream
+from dyups.control.condition import Condition, condition_of, etag_of
+from dyups.control.reading import PATCH_REFUSED, REFUSED, known, read_patch, read_update
+from dyups.errors import ChangeError, CommandRefused
 from dyups.interfaces import Clock
 from dyups.upstream.group import Group
 from dyups.upstream.map import UpstreamMap
 
-METHODS = (b"GET", b"HEAD", b"POST", b"DELETE")
+METHODS = (b"GET", b"HEAD", b"POST", b"PATCH", b"DELETE")
 
 _log = Logger()
 
@@ -71,11 +74,14 @@ class Interface:
     @app.route("/list", methods=["GET"])
     def list(self, request: IRequest) -> bytes:
         """The names."""
+        return _tagged(request, status.map_tag(self._upstreams), self._list)
+
+    def _list(self, request: IRequest) -> Answer:
         if not len(self._upstreams):
-            return _read(request, Answer(204))
+            return Answer(204)
         if _wants_json(request):
-            return _read(request, answers.as_json(status.list_facts(self._upstreams)))
-        return _read(request, Answer(200, status.list_text(self._upstreams)))
+            return answers.as_json(status.list_facts(self._upstreams))
+        return Answer(200, status.list_text(self._upstreams))
 
     @app.route("/detail", methods=["GET"])
     async def detail(self, request: IRequest) -> bytes:
@@ -85,31 +91,57 @@ class Interface:
             if _wants_json(request):
                 return _read(request, answers.as_json({"workers": workers}))
             return _read(request, Answer(200, status.workers_text(workers)))
+        return _tagged(request, status.map_tag(self._upstreams), self._detail)
+
+    def _detail(self, request: IRequest) -> Answer:
         if not len(self._upstreams):
-            return _read(request, Answer(204))
+            return Answer(204)
         if _wants_json(request):
-            facts = status.detail_facts(self._upstreams, self._clock.seconds())
-            return _read(request, answers.as_json(facts))
-        return _read(request, Answer(200, status.detail_text(self._upstreams, _verbose(request))))
+            return answers.as_json(status.detail_facts(self._upstreams, self._clock.seconds()))
+        return Answer(200, status.detail_text(self._upstreams, _verbose(request)))
 
     @app.route("/upstream/<name>", methods=["GET"])
     def show(self, request: IRequest, name: str) -> bytes:
         """One upstream."""
-        group = self._group(name)
+        group = known(self._upstreams, name)
+        return _tagged(request, etag_of(group.spec), partial(self._show, group))
+
+    def _show(self, group: Group, request: IRequest) -> Answer:
         if _wants_json(request):
-            return _read(request, answers.as_json(status.upstream_facts(group, self._clock.seconds())))
-        return _read(request, Answer(200, status.upstream_text(group, _verbose(request))))
+            return answers.as_json(status.upstream_facts(group, self._clock.seconds()))
+        return Answer(200, status.upstream_text(group, _verbose(request)))
 
     @app.route("/upstream/<name>", methods=["POST"])
     async def update(self, request: IRequest, name: str) -> bytes:
         """Create or replace an upstream.  A client that leaves while it waits is not waited for (Klein cancels)."""
-        await self._changes.update(name, _body(request))
+        body, condition = _body(request, REFUSED), _condition(request)
+        if _dry(request):
+            before = self._upstreams.find(name)
+            condition.require(None if before is None else before.spec)
+            return _preview(request, name, before, read_update(self._upstreams, name, body))
+        await self._changes.update(name, body, condition)
+        return answers.send(request, Answer(200, answers.SUCCESS))
+
+    @app.route("/upstream/<name>", methods=["PATCH"])
+    async def patch(self, request: IRequest, name: str) -> bytes:
+        """Change servers of an upstream, by all commands or none."""
+        commands, condition = _body(request, PATCH_REFUSED), _condition(request)
+        if _dry(request):
+            before = known(self._upstreams, name)
+            condition.require(before.spec)
+            return _preview(request, name, before, read_patch(self._upstreams, before.spec, commands))
+        await self._changes.patch(name, commands, condition)
         return answers.send(request, Answer(200, answers.SUCCESS))
 
     @app.route("/upstream/<name>", methods=["DELETE"])
     async def delete(self, request: IRequest, name: str) -> bytes:
         """Take an upstream away."""
-        await self._changes.delete(name)
+        condition = _condition(request)
+        if _dry(request):
+            before = known(self._upstreams, name)
+            condition.require(before.spec)
+            return _preview(request, name, before, None)
+        await self._changes.delete(name, condition)
         return answers.send(request, Answer(200, answers.SUCCESS))
 
     @app.handle_errors(ChangeError)
@@ -127,16 +159,6 @@ class Interface:
         """Our own mistake: the log has it whole, the client hears that it was not its own."""
         _log.failure("{method} {path} failed", failure, method=request.method, path=request.path)
         return _fail(request, Answer(500, "internal error"))
-
-    def _group(self, name: str) -> Group:
-        try:
-            check_name(name)
-        except ConfigError as error:
-            raise CommandRefused(str(error)) from error
-        group = self._upstreams.find(name)
-        if group is None:
-            raise UnknownUpstream(UNKNOWN)
-        return group
 
 
 class _Door(Resource):
@@ -192,14 +214,14 @@ def _path(request: IRequest) -> list[str]:
     return [part.decode() for part in request.postpath]
 
 
-def _body(request: IRequest) -> str:
-    """The body as text.  Raises :class:`CommandRefused`."""
+def _body(request: IRequest, refused: str) -> str:
+    """The body as text.  Raises :class:`CommandRefused`, whose reason begins with ``refused``."""
     data: bytes = request.content.read()
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise CommandRefused(f"{REFUSED}text is not UTF-8 in line {line}") from error
+        raise CommandRefused(f"{refused}text is not UTF-8 in line {line}") from error
 
 
 def _wants_json(request: IRequest) -> bool:
@@ -210,9 +232,48 @@ def _verbose(request: IRequest) -> bool:
     return _asked(request, b"verbose")
 
 
+def _dry(request: IRequest) -> bool:
+    return _asked(request, b"dry_run")
+
+
 def _asked(request: IRequest, name: bytes) -> bool:
-    """Is the argument there, and neither empty nor ``0``?"""
-    return bool(request.args.get(name, [b"0"])[-1] not in (b"0", b""))
+    """Is the argument there, and neither empty nor ``0``?
+
+    ``request.args`` has what looks like a form in the body, too, where a comment could say ``dry_run=1``.
+    """
+    values: list[bytes] = parse_qs(request.uri.partition(b"?")[2]).get(name, [b"0"])
+    return values[-1] not in (b"0", b"")
+
+
+def _condition(request: IRequest) -> Condition:
+    """Raises :class:`CommandRefused`."""
+    return condition_of(_field(request, "If-Match"), _field(request, "If-None-Match"))
+
+
+def _field(request: IRequest, name: str) -> str | None:
+    """The lines of a field as one (RFC 9110 section 5.2)."""
+    values = request.requestHeaders.getRawHeaders(name)
+    return None if values is None else ", ".join(values)
+
+
+def _tagged(request: IRequest, tag: str, make: Callable[[IRequest], Answer]) -> bytes:
+    """Send what was asked for with its entity tag; 304 where the client has it, 412 where it wants another one."""
+    failed = _condition(request).failed(tag)
+    if failed:
+        answer = (
+            Answer(304) if failed == "If-None-Match" else Answer(412, f"{failed}: it is another one by now")
+        )
+    else:
+        answer = make(request)
+    return _read(request, answer._replace(fields=(("ETag", tag),)))
+
+
+def _preview(request: IRequest, name: str, before: Group | None, after: UpstreamSpec | None) -> bytes:
+    """Send what a change would change."""
+    found = preview(name, before, after)
+    if _wants_json(request):
+        return _read(request, answers.as_json(preview_facts(found)))
+    return _read(request, Answer(200, preview_text(found)))
 
 
 def _read(request: IRequest, answer: Answer) -> bytes:

@@ -16,6 +16,11 @@ from dyups.upstream.map import UpstreamMap
 from dyups.upstream.peer import Peer
 
 
+def map_tag(upstreams: UpstreamMap) -> str:
+    """The entity tag of all upstreams together: equal tags, equal upstreams in equal order."""
+    return f'"{upstreams.sequence}-{upstreams.digest:032x}"'
+
+
 def list_text(upstreams: UpstreamMap) -> str:
     """``/list``: one name a line."""
     return "".join(f"{spec.name}\n" for spec in upstreams.specs())

@@ -90,7 +90,7 @@ class ErrorTests(SynchronousTestCase):
 
     def test_allowed(self) -> None:
         """Only an upstream can be written."""
-        self.assertEqual(allowed(["upstream", "x"]), "GET, HEAD, POST, DELETE")
+        self.assertEqual(allowed(["upstream", "x"]), "GET, HEAD, POST, PATCH, DELETE")
         for path in ([], ["list"], ["upstream"], ["x", "y"]):
             self.assertEqual(allowed(path), "GET, HEAD")
 
