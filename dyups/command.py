@@ -76,10 +76,12 @@ def read_settings(options: argparse.Namespace) -> Settings:
     path = config_path(options)
     try:
         source = Source(path, options.prefix, options.globals, options.error_log)
-        settings = read_configuration(source).settings
+        found = read_configuration(source)
         if options.test or options.dump:
-            check_dump(settings)
-        return settings
+            check_dump(found.settings)
+            if warning := found.serve_as.warning:
+                say(f"[warn] {warning}")
+        return found.settings
     except ConfigError as error:
         say(f"[emerg] {error}")
         if options.test or options.dump:

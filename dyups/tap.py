@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from twisted.application.service import IService, MultiService
@@ -28,6 +27,7 @@ from dyups.persist.files import Files
 from dyups.proxy.variables import variables_of_run_time
 from dyups.workers.configuration import Configuration, Source, read_configuration
 from dyups.workers.pidfile import PidFile
+from dyups.workers.privileges import Refused, check_can_become
 
 DEFAULT_CONFIG = "conf/nginx.conf"
 TWISTD_PID = "twistd.pid"
@@ -79,6 +79,8 @@ class Options(usage.Options):
         except ConfigError as error:
             fail(str(error), None if self["test"] else self._early_log())
         if self["test"]:
+            if warning := self.configuration.serve_as.warning:
+                say(f"[warn] {warning}")
             say(f"the configuration file {path} syntax is ok")
             say(f"configuration file {path} test is successful")
             sys.exit(0)
@@ -135,7 +137,8 @@ def makeService(options: Options) -> IService:
     except OSError as error:
         fail(open_failed(error))
     root = ErrorLogged(observer) if options.own_log else MultiService()
-    for text in privileges_kept(options.configuration):
+    _, *warnings = options.configuration.serve_as
+    for text in filter(None, warnings):
         warn(text, observer)
     if settings.http is not None:
         serving(options, observer).setServiceParent(root)
@@ -145,15 +148,6 @@ def makeService(options: Options) -> IService:
         except OSError as error:
             fail(open_failed(error), observer)
     return root
-
-
-def privileges_kept(configuration: Configuration) -> Iterator[str]:
-    """What ``user`` asks for and does not get: nobody may believe that workers gave up root when they did not."""
-    if os.geteuid() == 0:
-        for directive in configuration.tree.directives:
-            if directive.name == "user":
-                place = f"{directive.file}:{directive.line}"
-                yield f'the "user" directive has no effect yet, workers run as root in {place}'
 
 
 def serving(options: Options, observer: ErrorLogObserver) -> IService:
@@ -167,9 +161,11 @@ def serving(options: Options, observer: ErrorLogObserver) -> IService:
     configuration = options.configuration
     try:
         if configuration.settings.master_process:
+            if (identity := configuration.serve_as.identity) is not None:
+                check_can_become(identity)
             return MasterProcess(options.source, configuration, observer, reactor)
         return ServingProcess(configuration, observer, reactor)
-    except ConfigError as error:
+    except (ConfigError, Refused) as error:
         fail(str(error), observer)
     except OSError as error:
         reason = os.strerror(error.errno or 0)

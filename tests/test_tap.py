@@ -17,8 +17,9 @@ from dyups import tap
 from dyups._version import VERSION
 from dyups.errors import ConfigError
 from dyups.tap import Options, makeService
-from dyups.workers import master, process
+from dyups.workers import master, privileges, process
 from dyups.workers.pidfile import PidFile
+from dyups.workers.privileges import Refused
 
 TWISTDS = {"nodaemon": False, "pidfile": "twistd.pid", "logfile": None, "syslog": None}
 """What twistd's own options are where nobody gave any."""
@@ -32,6 +33,8 @@ class TapTestCase(SynchronousTestCase):
         (self.prefix / "conf").mkdir(parents=True)
         self.said = StringIO()
         self.patch(sys, "stderr", self.said)
+        self.patch(tap, "check_can_become", lambda identity: None)
+        self.patch(privileges, "unreadable", lambda identity: None)
 
     def configure(self, text: str) -> None:
         """The configuration that the command is to read."""
@@ -208,16 +211,40 @@ class MakeServiceTests(TapTestCase):
         self.assertTrue((self.prefix / "logs/error.log").exists())
 
     def test_user(self) -> None:
-        """A ``user`` that root's workers do not become is said loudly; who is not root has nothing to give up."""
+        """A ``user`` that has no effect is said, at the terminal and in the log; ``-t`` says it too."""
         self.patch(master, "MasterProcess", Quiet)
-        for uid, said in ((0, True), (1000, False)):
-            self.patch(os, "geteuid", lambda uid=uid: uid)
-            self.made("user nobody; error_log logs/error.log warn;\nevents {} http {}")
-            warning = '[warn] the "user" directive has no effect yet, workers run as root in '
-            self.assertEqual(warning in self.said.getvalue(), said)
-            self.assertEqual("[warn]" in self.logged, said)
-            self.said.truncate(0)
-            (self.prefix / "logs/error.log").write_text("")
+        self.patch(os, "geteuid", lambda: 1000)
+        text = "user nobody; error_log logs/error.log warn;\nevents {} http {}"
+        self.made(text)
+        warning = 'the "user" directive makes sense only if '
+        self.assertIn(warning, self.said.getvalue())
+        self.assertIn(warning, self.logged)
+        self.said.truncate(0)
+        self.assertEqual(self.ends(self.options, "--test"), 0)
+        self.assertIn(warning, self.said.getvalue())
+
+    def test_still_root(self) -> None:
+        """Workers that stay root because nobody else would do are spoken of at every start."""
+        self.patch(master, "MasterProcess", Quiet)
+        self.patch(os, "geteuid", lambda: 0)
+        self.patch(privileges, "unreadable", lambda identity: "/root/os.py")
+        self.made("error_log logs/error.log warn; events {} http {}")
+        for said in (self.said.getvalue(), self.logged):
+            self.assertIn("[warn]", said)
+            self.assertIn('workers serve as root: there is no "user" directive', said)
+
+    def test_user_that_cannot_be(self) -> None:
+        """Where the system does not let workers become the user, nothing is started, and the reason is said."""
+
+        def refuse(identity: object) -> None:
+            raise Refused("setgid(65534) failed (1: Operation not permitted)")
+
+        self.patch(os, "geteuid", lambda: 0)
+        self.patch(tap, "check_can_become", refuse)
+        self.assertEqual(self.ends(self.made, "user root; events {} http {}"), 1)
+        reason = "setgid(65534) failed (1: Operation not permitted)"
+        self.assertIn(reason, self.said.getvalue())
+        self.assertIn(reason, self.logged)
 
     def test_twistds_own_log_and_pid_file(self) -> None:
         """Given on the command line, they are left to twistd."""

@@ -21,6 +21,7 @@ Both sides:
     snapshot       what a worker begins with
     configuration  a configuration, read by the master and built again by workers
     serving        the data plane, wired
+    privileges     the user that workers become
     signals, titles, pidfile, listening, dialing
 
     process        one process that does it all (``master_process off``)

@@ -13,6 +13,7 @@ from dyups.config.build import DEFAULT_ERROR_LOG, build, parse_globals
 from dyups.config.model import ErrorLog, Http, Settings
 from dyups.config.parser import Tree, parse_file
 from dyups.proxy.variables import ProxyVariables
+from dyups.workers.privileges import NO_CHOICE, Choice, choose
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Configuration:
     settings: Settings
     attempts_wanted: bool
     """Some text reads ``$upstream_*`` variables."""
+    serve_as: Choice = NO_CHOICE
+    """Whom workers become; nobody else where a worker built it."""
 
     @property
     def http(self) -> Http:
@@ -53,7 +56,9 @@ def read_configuration(source: Source) -> Configuration:
     prefix = os.path.abspath(prefix)
     ahead = parse_globals(source.globals)
     tree = parse_file(source.path, prefix=prefix)
-    return built(tree._replace(directives=ahead + tree.directives), prefix, source.error_log)
+    tree = tree._replace(directives=ahead + tree.directives)
+    found = built(tree, prefix, source.error_log)
+    return replace(found, serve_as=choose(tree, found.settings))
 
 
 def built(tree: Tree, prefix: str, error_log: str | None) -> Configuration:

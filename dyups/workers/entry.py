@@ -18,14 +18,20 @@ from typing import Any
 from twisted.logger import globalLogBeginner
 
 from dyups.metrics.errorlog import ErrorLogObserver
+from dyups.proxy.plane import complain
 from dyups.shared.zone import ZoneReader
 from dyups.workers.configuration import Configuration, built
+from dyups.workers.privileges import Identity, Refused, become
 from dyups.workers.snapshot import Snapshot, read_snapshot
 from dyups.workers.titles import WORKER, show
 
 CONTROL, ZONE, SNAPSHOT, FIRST_SOCKET = 3, 4, 5, 6
 #: ``PR_SET_PDEATHSIG`` of ``<sys/prctl.h>``.
 _PARENT_DEATH = 1
+#: nginx's exit status of a worker that no other one in its place would do better than.
+FATAL = 2
+#: What requests make Python load, where the user may not be able to read it any more.
+LATE = ("encodings.idna",)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,11 +46,17 @@ def main(arguments: Sequence[str]) -> int:
     logs = ErrorLogObserver(configuration.settings.error_log)
     globalLogBeginner.beginLoggingTo([logs], redirectStandardIO=False)
     import_module(snapshot.reactor).install()
-    run(place, snapshot, configuration, logs)
+    try:
+        run(place, master, snapshot, configuration, logs)
+    except Refused as refused:
+        complain("emerg", str(refused))
+        return FATAL
     return 0
 
 
-def run(place: int, snapshot: Snapshot, configuration: Configuration, logs: ErrorLogObserver) -> None:
+def run(
+    place: int, master: int, snapshot: Snapshot, configuration: Configuration, logs: ErrorLogObserver
+) -> None:
     """Run the reactor with a worker on it."""
     # Not before now: importing the reactor installs one.
     from twisted.internet import reactor as installed
@@ -57,11 +69,22 @@ def run(place: int, snapshot: Snapshot, configuration: Configuration, logs: Erro
     os.close(ZONE)
     sockets = inherited(len(configuration.http.listens))
     worker = Worker(snapshot, configuration, zone, sockets, logs, reactor, time.monotonic)
+    # Logs and certificates are open; from here on nothing needs root.
+    if snapshot.identity is not None and not serve_as(snapshot.identity, master):
+        return
     reactor.callWhenRunning(worker.start)
     reactor.adoptStreamConnection(CONTROL, socket.AF_UNIX, Once(worker.link))
     os.close(CONTROL)
     reactor.callWhenRunning(live_on)
     reactor.run()
+
+
+def serve_as(identity: Identity, master: int) -> bool:
+    """Give up root; False where the master is gone.  Raises :class:`~dyups.workers.privileges.Refused`."""
+    for module in LATE:
+        import_module(module)
+    become(identity)
+    return die_with(master)  # the kernel forgets that when a process changes its user
 
 
 def inherited(count: int) -> list[socket.socket]:

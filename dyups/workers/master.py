@@ -17,7 +17,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -40,6 +40,7 @@ from dyups.upstream.resolve import ThreadedLookup
 from dyups.workers.configuration import Configuration, Source, read_configuration
 from dyups.workers.crew import Crew, workers_wanted
 from dyups.workers.link import State
+from dyups.workers.privileges import hand_over_logs
 from dyups.workers.publisher import ToWorkers
 from dyups.workers.signals import Signals, has_terminal
 from dyups.workers.sockets import Sockets, reason_of
@@ -248,10 +249,17 @@ class MasterProcess(Service):
     def reopen(self) -> None:
         """Open the logs anew, here and in every worker."""
         complain("notice", "reopening logs")
-        for problem in self._logs.reopen():
+        for problem in (*self._logs.reopen(), *self._logs_handed_over()):
             complain("emerg", problem)
         for crew in [*self.crews]:
             crew.reopen()
+
+    def _logs_handed_over(self) -> Iterator[str]:
+        """Workers open the logs by name, as the users that they are."""
+        for crew in self.crews:
+            identity = crew.configuration.serve_as.identity
+            if identity is not None:
+                yield from hand_over_logs(crew.configuration.settings, identity)
 
     def reload(self) -> Deferred[None]:
         """Read the configuration and go on with it; where it is wrong, the error log says so and nothing changes."""
@@ -300,6 +308,8 @@ class MasterProcess(Service):
 
     async def _take_over(self, new: Truth, changed: bool) -> None:
         """From here on nothing can fail; ``changed`` is whether the new dump file lacks something."""
+        if warning := new.configuration.serve_as.warning:
+            complain("warn", warning)
         before, watch = self._store, self._watch
         self._truth = new
         self._store = self._open_store(new)

@@ -21,6 +21,7 @@ from dyups.interfaces import Resolved, TcpAddress, VariableTable
 from dyups.shared.memory import content, file_with
 from dyups.upstream.group import Group
 from dyups.upstream.map import UpstreamMap
+from dyups.workers.privileges import Identity
 
 
 class Snapshot(NamedTuple):
@@ -36,6 +37,8 @@ class Snapshot(NamedTuple):
     """Every upstream, in order, with the addresses of its names."""
     constants: Mapping[str, tuple[str, ...]]
     """Host names that stand in the configuration outside of upstreams, with their addresses."""
+    identity: Identity | None = None
+    """Whom the worker becomes."""
 
 
 def every_upstream(upstreams: UpstreamMap) -> Iterator[tuple[UpstreamSpec, Resolved]]:

@@ -29,6 +29,10 @@ REACTORS = {"uvloop": (), "epoll": ("--reactor", "epoll")}
 """Arguments of twistd before ``dyups``: the reactor that we choose, and one of Twisted's."""
 
 
+SAME_USER = ("--globals", "user root;") if os.geteuid() == 0 else ()
+"""Arguments of ``dyups``: its workers stay whoever runs the tests, without a warning that nobody else would do."""
+
+
 async def until(check: Callable[[], object], what: str = "", bound: float = BOUND) -> None:
     """Return as soon as ``check`` holds; fail when it does not for ``bound`` seconds."""
     end = reactor.seconds() + bound

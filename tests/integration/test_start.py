@@ -13,7 +13,18 @@ from pathlib import Path
 import pytest
 import pytest_twisted
 
-from tests.integration.running import TWISTD, Proxy, Site, curl, free_ports, is_free, is_running, run, until
+from tests.integration.running import (
+    SAME_USER,
+    TWISTD,
+    Proxy,
+    Site,
+    curl,
+    free_ports,
+    is_free,
+    is_running,
+    run,
+    until,
+)
 from tests.integration.wires import Wires
 
 ECHO = "server {{ listen {0}; location / {{ echo here; }} }}"
@@ -110,7 +121,7 @@ async def test_a_port_in_use_is_said_before_the_process_becomes_a_daemon(site: S
     taken = wires.serve(lambda wire: None)
     echo_site(site)
     site.write(f"daemon on; events {{}} http {{ {ECHO.format(f'127.0.0.1:{taken.number}')} }}")
-    assert "bind() to" in await refused(site.proxy())
+    assert "bind() to" in await refused(site.proxy(*SAME_USER))
 
 
 @pytest_twisted.ensureDeferred
@@ -208,7 +219,7 @@ async def test_daemon_on_serves_from_a_process_of_its_own(site: Site, reactor: s
             server {{ listen {admin}; location / {{ dyups_interface; }} }}
         }}
     """)
-    command = site.proxy(reactor=reactor)
+    command = site.proxy(*SAME_USER, reactor=reactor)
     assert await command.ended() == 0, command.output
     assert command.output == ""
     await command.listening(front, admin)

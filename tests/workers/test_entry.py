@@ -10,6 +10,7 @@ import sys
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.workers import entry
+from dyups.workers.privileges import Identity
 
 
 class Library:
@@ -39,6 +40,16 @@ class EntryTests(SynchronousTestCase):
     def test_orphan(self) -> None:
         """A worker whose master has ended meanwhile does not begin."""
         self.assertEqual(entry.main(["0", str(os.getppid() + 1)]), 1)
+
+    def test_gives_up_root(self) -> None:
+        """It becomes the user, and has itself ended with its master again: the kernel forgets that then."""
+        become: list[Identity] = []
+        self.patch(entry, "become", become.append)
+        identity = Identity("nobody", 65534, 65534)
+        self.assertTrue(entry.serve_as(identity, os.getppid()))
+        self.assertFalse(entry.serve_as(identity, os.getppid() + 1))
+        self.assertEqual(become, [identity, identity])
+        self.assertEqual(self.library.calls, [(1, signal.SIGKILL, 0, 0, 0)] * 2)
 
     def test_elsewhere(self) -> None:
         """Systems without the call do without."""

@@ -129,11 +129,14 @@ ENTRIES: tuple[Entry, ...] = (
         merge=Merge.NONE,
         reads_default=False,
     ),
-    harmless(
+    structure(
         "user",
         _MAIN,
         words("user [group]", 1, 2),
-        "Workers keep the user that started the master: start as that user, or let the service manager choose.",
+        "The user and group that workers serve as where the master was started as root; a group that is not named "
+        "has the user's name.  The master stays root.",
+        several=False,
+        default="nobody nogroup",
     ),
     harmless("debug_points", _MAIN, TEXT, "A tool of nginx's own developers."),
     harmless("env", _MAIN, TEXT, "The environment is never cleared here.", several=True),
