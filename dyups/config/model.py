@@ -284,6 +284,7 @@ class DyupsSettings:
     dyups_trylock: bool = False
     dyups_upstream_conf: str = ""
     """Absolute path of the dump file; empty where none is configured."""
+    dyups_api: bool = False
 
 
 @dataclass(frozen=True, slots=True)

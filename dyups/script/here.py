@@ -1,13 +1,11 @@
 """The proxy of this process, for those who can only import: ``await dyups.update_upstream(name, body)``.
 
-Owns the one thing that belongs to a process and to no object: which verbs are its own.  ``workers`` and ``embed`` call
-:func:`install` when they start and what it gave back when they stop; everybody else calls the functions, which
-``dyups`` exports.  Where verbs can be handed in as an argument, that is better.
+Owns the one thing that belongs to a process and to no object: which verbs are its own.  ``workers`` and ``embed`` begin
+and end a :class:`Presence` as they start and stop; everybody else calls the functions, which ``dyups`` exports.  Where
+verbs can be handed in as an argument, that is better.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 
@@ -15,26 +13,34 @@ from dyups.script.verbs import Result, Verbs
 
 NOBODY = "no proxy runs in this process"
 
-# The last one counts: a reload makes another.  A list, for several proxies of a process may stop in any order.
-_installed: list[Verbs] = []
+# The last one counts.  A list, for several proxies of a process may stop in any order.
+_present: list[Verbs] = []
 
 
-def install(verbs: Verbs) -> Callable[[], None]:
-    """Make ``verbs`` those of this process; call the result to take them away again."""
-    _installed.append(verbs)
+class Presence:
+    """One proxy's being here."""
 
-    def remove() -> None:
-        if verbs in _installed:
-            _installed.remove(verbs)
+    def __init__(self) -> None:
+        self._verbs: Verbs | None = None
 
-    return remove
+    def begin(self, verbs: Verbs) -> None:
+        """From now on ``verbs`` are those of this process, and this proxy's in place of what they were."""
+        self.end()
+        self._verbs = verbs
+        _present.append(verbs)
+
+    def end(self) -> None:
+        """The proxy is here no more."""
+        if self._verbs is not None:
+            _present.remove(self._verbs)
+            self._verbs = None
 
 
 def verbs_here() -> Verbs:
     """The verbs of this process.  Raises RuntimeError where no proxy runs in it."""
-    if not _installed:
+    if not _present:
         raise RuntimeError(NOBODY)
-    return _installed[-1]
+    return _present[-1]
 
 
 def update_upstream(name: str, body: str) -> Deferred[Result]:

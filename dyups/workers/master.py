@@ -36,12 +36,15 @@ from dyups.metrics.errorlog import ErrorLogObserver
 from dyups.persist.store import NoStore, Store, open_store
 from dyups.persist.watch import DumpWatch
 from dyups.proxy.plane import complain
+from dyups.script.here import Presence
+from dyups.script.verbs import Verbs
 from dyups.upstream.resolve import ThreadedLookup
 from dyups.workers.configuration import Configuration, Source, read_configuration
 from dyups.workers.crew import Crew, workers_wanted
 from dyups.workers.link import State
 from dyups.workers.privileges import hand_over_logs
 from dyups.workers.publisher import ToWorkers
+from dyups.workers.serving import api_enabled
 from dyups.workers.signals import Signals, has_terminal
 from dyups.workers.sockets import Sockets, reason_of
 from dyups.workers.spawn import Snapshots, Spawner
@@ -89,6 +92,7 @@ class MasterProcess(Service):
             ThreadedLookup(self._call_in_thread),
             ToWorkers(lambda: self.crews, reactor),
         )
+        self._presence = Presence()
         self._watch = self._dump_watch(self._truth)
         snapshots = Snapshots(reactor, lambda: self._truth.upstreams)
         self._spawn = Spawner(reactor, self._sockets_of, snapshots, lambda: logs.standard_error)
@@ -179,8 +183,14 @@ class MasterProcess(Service):
         """Start the workers."""
         super().startService()  # type: ignore[no-untyped-call]
         show(master_title(sys.argv))
+        self._presence.begin(self._verbs())
         self._signals.install()
         self._reactor.callWhenRunning(self._start)
+
+    def _verbs(self) -> Verbs:
+        """For scripts in this process: those in the workers have their own."""
+        truth = self._truth
+        return Verbs(truth.upstreams, self.changes, api_enabled(truth.configuration.http))
 
     def _start(self) -> None:
         self._checking.start(CHECK, now=False)
@@ -210,6 +220,7 @@ class MasterProcess(Service):
 
     async def _stop_all(self) -> None:
         self._ending = True
+        self._presence.end()
         self._signals.uninstall()
         self._sockets.close()
         if self.crews:
@@ -315,6 +326,7 @@ class MasterProcess(Service):
         self._store = self._open_store(new)
         trylock = new.configuration.http.dyups.dyups_trylock
         self.changes.renew(new.upstreams, self._store, trylock=trylock)
+        self._presence.begin(self._verbs())
         if changed:
             self._store.applied()
         for crew in self.crews:

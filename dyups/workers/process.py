@@ -24,10 +24,12 @@ from dyups.persist.reload import Restored
 from dyups.persist.store import open_store
 from dyups.persist.watch import DumpWatch
 from dyups.proxy.plane import complain
+from dyups.script.here import Presence
+from dyups.script.verbs import Verbs
 from dyups.upstream.resolve import ThreadedLookup
 from dyups.workers.configuration import Configuration
 from dyups.workers.listening import close_all, open_all
-from dyups.workers.serving import ServingSide, query_of
+from dyups.workers.serving import ServingSide, api_enabled, query_of
 from dyups.workers.signals import Signals
 from dyups.workers.truth import establish
 
@@ -60,6 +62,8 @@ class ServingProcess(Service):
         self.store = open_store(http.dyups, truth.restored, self._snapshot, reactor, self._in_thread)
         lock = ChangeLock(http.dyups.dyups_trylock)
         self.changes = ChangePath(self.upstreams, lock, self.store, ThreadedLookup(self._in_thread))
+        self.verbs = Verbs(self.upstreams, self.changes, api_enabled(http))
+        self._presence = Presence()
         self._watch = self._dump_watch(http.dyups, truth.restored)
         self.side = ServingSide(
             http,
@@ -102,6 +106,7 @@ class ServingProcess(Service):
     def startService(self) -> None:
         """Begin to accept; the sockets listen already."""
         super().startService()  # type: ignore[no-untyped-call]
+        self._presence.begin(self.verbs)
         self.side.start()
         self.side.accept(self._sockets)
         self._signals.install()
@@ -113,6 +118,7 @@ class ServingProcess(Service):
         """Accept no more, and bring what is not in the dump file yet to disk."""
         yield super().stopService()  # type: ignore[no-untyped-call]
         self._signals.uninstall()
+        self._presence.end()
         if self._quitting.running:
             self._quitting.stop()
         yield self._stop_accepting()

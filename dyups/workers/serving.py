@@ -108,14 +108,19 @@ class ServingSide:
 
 def may_change(http: Http) -> bool:
     """Can upstreams come at run time, or did they: then a name that is unknown now is no error."""
-    if http.dyups.dyups_upstream_conf:
+    return bool(http.dyups.dyups_upstream_conf) or api_enabled(http)
+
+
+def api_enabled(http: Http) -> bool:
+    """May scripts change upstreams: with ``dyups_api on``, or where a ``dyups_interface`` is, as in the C module."""
+    if http.dyups.dyups_api:
         return True
     return any(_has_interface(server.locations) for listen in http.listens for server in listen.servers)
 
 
 def _has_interface(locations: tuple[Location, ...]) -> bool:
     return any(
-        isinstance(location.content, ResourceContent) or _has_interface(location.locations)
+        location.content == ResourceContent("dyups_interface") or _has_interface(location.locations)
         for location in locations
     )
 

@@ -26,10 +26,12 @@ from dyups.errors import ZoneDamaged
 from dyups.metrics.errorlog import ErrorLogObserver
 from dyups.proxy.plane import complain
 from dyups.proxy.variables import variables_of_run_time
+from dyups.script.here import Presence
+from dyups.script.verbs import Verbs
 from dyups.shared.zone import ZoneReader
 from dyups.workers.configuration import Configuration
 from dyups.workers.link import State, WorkerEnd
-from dyups.workers.serving import ServingSide, query_of
+from dyups.workers.serving import ServingSide, api_enabled, query_of
 from dyups.workers.signals import Signals
 from dyups.workers.snapshot import Snapshot, filled
 from dyups.workers.titles import SHUTTING_DOWN, show
@@ -67,9 +69,10 @@ class Worker:
         heard = [_log_change] if configuration.http.dyups.dyups_read_msg_log else []
         self._follower = Follower(self._upstreams, zone, os.getpid(), now, *heard)
         self.link = WorkerEnd(self)
-        interface = dyups_interface(
-            self._upstreams, RemoteChanges(self.link), reactor, roster=self.link.workers
-        )
+        changes = RemoteChanges(self.link)
+        self.verbs = Verbs(self._upstreams, changes, api_enabled(configuration.http))
+        self._presence = Presence()
+        interface = dyups_interface(self._upstreams, changes, reactor, roster=self.link.workers)
         self._serving = ServingSide(
             configuration.http,
             self._upstreams,
@@ -100,6 +103,7 @@ class Worker:
     def start(self) -> None:
         """Enforce time limits, follow the zone; the rest is the master's word."""
         self._signals.install()
+        self._presence.begin(self.verbs)
         self._serving.start()
         self._looking.start(self._period, now=True)
 
@@ -185,6 +189,7 @@ class Worker:
     def _shut_down(self) -> None:
         """The reactor stops, for whatever reason, and closes what is open."""
         self._over = True
+        self._presence.end()
         self._serving.stop()
 
     def _stop(self) -> None:

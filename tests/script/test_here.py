@@ -7,7 +7,8 @@ from twisted.internet import defer
 import dyups
 from dyups.control.change import ChangePath
 from dyups.control.lock import ChangeLock
-from dyups.script.here import NOBODY, install, verbs_here
+from dyups.script import here
+from dyups.script.here import NOBODY, Presence, verbs_here
 from dyups.script.verbs import Verbs
 from dyups.upstream.map import UpstreamMap
 from tests.control.test_change import BODY, FakeLookup, FakeStore
@@ -17,9 +18,15 @@ from tests.script.test_verbs import VerbsCase
 class HereTests(VerbsCase):
     """What ``import dyups`` reaches."""
 
+    def setUp(self) -> None:
+        """Nobody is here yet."""
+        super().setUp()
+        self.patch(here, "_present", [])
+        self.presence = Presence()
+
     def test_calls(self) -> None:
         """The functions of ``dyups`` reach the proxy that runs in this process."""
-        self.addCleanup(install(self.verbs))
+        self.presence.begin(self.verbs)
         self.assertEqual(self.result(dyups.update_upstream("host", BODY)), (200, "success"))
         self.assertEqual((dyups.list_upstreams(), dyups.get_upstream("host")), (["host"], BODY + "\n"))
         self.assertEqual(
@@ -34,7 +41,7 @@ class HereTests(VerbsCase):
         async def script() -> tuple[int, str]:
             return await dyups.update_upstream("host", BODY)
 
-        self.addCleanup(install(self.verbs))
+        self.presence.begin(self.verbs)
         self.assertEqual(self.result(defer.Deferred.fromCoroutine(script())), (200, "success"))
 
     def test_nobody(self) -> None:
@@ -46,13 +53,23 @@ class HereTests(VerbsCase):
         """The newest proxy of the process is asked; when it has gone, the one before it."""
         upstreams = UpstreamMap()
         other = Verbs(upstreams, ChangePath(upstreams, ChangeLock(), FakeStore(), FakeLookup()))
-        remove_first, remove_other = install(self.verbs), install(other)
-        self.addCleanup(remove_first)
-        self.addCleanup(remove_other)
+        second = Presence()
+        self.presence.begin(self.verbs)
+        second.begin(other)
         self.assertIs(verbs_here(), other)
-        remove_other()
-        remove_other()
+        second.end()
+        second.end()
         self.assertIs(verbs_here(), self.verbs)
+
+    def test_renewed(self) -> None:
+        """After a reload a proxy has other verbs, and when it has gone nothing of it is left."""
+        upstreams = UpstreamMap()
+        other = Verbs(upstreams, ChangePath(upstreams, ChangeLock(), FakeStore(), FakeLookup()))
+        self.presence.begin(self.verbs)
+        self.presence.begin(other)
+        self.assertIs(verbs_here(), other)
+        self.presence.end()
+        self.assertRaises(RuntimeError, verbs_here)
 
 
 class ExportsTests(VerbsCase):

@@ -122,11 +122,12 @@ class MayChangeTests(SynchronousTestCase):
     """Can upstreams come at run time?"""
 
     def test_may_change(self) -> None:
-        """With a dump file, or an interface anywhere; otherwise not."""
+        """With a dump file, an interface anywhere, or scripts that may; otherwise not."""
         listen = "server { listen 127.0.0.1:81; access_log off; %s }"
         for text, may in {
             "access_log off; " + listen % "": False,
             "access_log off; dyups_upstream_conf x; " + listen % "": True,
+            "access_log off; dyups_api on; " + listen % "": True,
             "access_log off; " + listen % "location / { location /a/ { dyups_interface; } }": True,
             "access_log off; " + listen % "location / { return 200; }": False,
         }.items():

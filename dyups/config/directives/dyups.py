@@ -20,6 +20,16 @@ ENTRIES: tuple[Entry, ...] = (
         attribute="content",
     ),
     setting(
+        "dyups_api",
+        _BOTH,
+        FLAG,
+        DyupsSettings,
+        "off",
+        "Whether scripts in this process (``dyups.update_upstream``, Lua's ``ngx.dyups``) may change upstreams; "
+        "a ``dyups_interface`` anywhere means ``on``.  Otherwise they get 405 ``API disabled``.",
+        merge=Merge.NONE,
+    ),
+    setting(
         "dyups_dump",
         _BOTH,
         FLAG,
