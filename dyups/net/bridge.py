@@ -60,10 +60,7 @@ class Origin(Protocol):
 
 
 class Bridge:
-    """What TCP and UNIX connections share; ``streams`` has the classes that are made.
-
-    ``data_received`` stays unset until there is a protocol.
-    """
+    """What TCP and UNIX connections share; ``streams`` has the classes that are made."""
 
     __slots__ = (
         "_delays",
@@ -87,12 +84,13 @@ class Bridge:
     TLS = False
     _uv: Transport
     _raw: Bridge  # what carries the encrypted bytes; unset until startTLS
-    data_received: Callable[[bytes], None]
 
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
         self._protocol: Any = None
         self.write: Callable[[bytes], None] = ignore
+        self.data_received: Callable[[bytes], None] = ignore  # until there is a protocol
+        self._delays = False
         self.producer: Any = None
         self.connected = False
         self.disconnecting = False

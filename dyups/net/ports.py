@@ -64,7 +64,11 @@ class GivenAway(socket.socket):
 
 
 class Accepting:
-    """The part of a port that is the same for TCP and UNIX; it is the ``Origin`` of accepted connections."""
+    """The part of a port that is the same for TCP and UNIX; it is the ``Origin`` of accepted connections.
+
+    A factory that has an ``asks_address`` which is false is told None for a peer's address: to find it out takes
+    a good part of what a new connection costs.
+    """
 
     reactor: Any
     factory: Any
@@ -75,12 +79,14 @@ class Accepting:
     make: type[Bridge]
     reading = True
     adopted = False
+    asks_address = True
     _server: AbstractServer | None = None
     _given: GivenAway | None = None
 
     def open(self, bridge: Any) -> IProtocol | None:
         """A protocol of the factory's for a connection just accepted."""
-        protocol: IProtocol | None = self.factory.buildProtocol(bridge.getPeer())
+        peer = bridge.getPeer() if self.asks_address else None
+        protocol: IProtocol | None = self.factory.buildProtocol(peer)
         return protocol
 
     def closed(self, reason: Failure) -> None:
@@ -90,6 +96,7 @@ class Accepting:
         """Accept, until :meth:`stopReading`."""
         if self._server is not None:
             return
+        self.asks_address = getattr(self.factory, "asks_address", True)
         loop: Any = self.reactor.loop
         given = GivenAway(
             self.socket.family, self.socket.type, self.socket.proto, os.dup(self.socket.fileno())

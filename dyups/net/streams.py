@@ -45,7 +45,7 @@ class TcpBridge(Bridge):
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         # uvloop's TCP connections begin without Nagle's delay: to say so again would be a system call for nothing.
-        if not enabled or getattr(self, "_delays", False):
+        if not enabled or self._delays:
             self._delays = not enabled
             self._set_option(socket.IPPROTO_TCP, socket.TCP_NODELAY, int(enabled))
 

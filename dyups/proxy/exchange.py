@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: How often a request may be sent elsewhere within the server (``NGX_HTTP_MAX_URI_CHANGES``).
 MOST_REDIRECTS = 10
 
+#: Of a connection that has had no request yet; nobody changes a head.
+NO_HEAD = RequestHead()
+
 
 class AttemptRecord:
     """One server that was asked; times in seconds since the attempt began, -1 where it never came to that.
@@ -80,7 +83,7 @@ class Exchange:
         """Called once the request is over, whatever became of it: what limits count, for one."""
         self.proxy_uri = b""
         """The target sent to the server, for the error log; set by whoever forwards, and never read before."""
-        self.renew(RequestHead())
+        self.renew(NO_HEAD)
 
     def renew(self, head: RequestHead) -> None:
         """Forget the last request, begin with this one."""

@@ -20,6 +20,8 @@ class Listener:
     __slots__ = ("listen", "plane", "routes")
 
     noisy = False
+    asks_address = False
+    """See :class:`dyups.net.ports.Accepting`."""
 
     def __init__(self, listen: Listen, plane: DataPlane, make: Maker) -> None:
         self.listen = listen

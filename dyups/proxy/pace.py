@@ -147,7 +147,8 @@ class ClientPace:
         if self.state != GONE:
             self.state = LINGER
             self._linger_until = 0.0
-            self._unsent = in_flight(self.transport)
+            # Nearly always all is out, and then there is nothing to ask the system about.
+            self._unsent = in_flight(self.transport) if unsent_bytes(self.transport) > 0 else 0
             self.deadline = self.plane.deadlines.now + self.exchange.route.send_timeout
             self.transport.unregisterProducer()  # type: ignore[attr-defined]
             self.transport.loseConnection()
