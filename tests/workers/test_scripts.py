@@ -57,11 +57,12 @@ class MasterTests(MasterCase):
 
     def test_reloaded(self) -> None:
         """A script in the master changes what the workers follow; a reload gives it the new map and the new switch."""
-        master = self.made(SERVER + ONE + "dyups_api on;")
+        server = SERVER.replace("dyups_interface;", "")
+        master = self.made(server + ONE + "dyups_api on;")
         result = dyups.update_upstream("late", BODY)
         self.assertEqual(self.successResultOf(result), (200, "success"))
         self.assertEqual(self.names(master), ["one", "late"])
-        self.configure(SERVER + ONE)
+        self.configure(server + ONE)
         self.successResultOf(master.reload())
         self.assertEqual(dyups.list_upstreams(), ["one", "late"])
         self.assertEqual(self.successResultOf(dyups.delete_upstream("late")), (405, "API disabled"))
