@@ -21,13 +21,16 @@ class Candidate(Protocol):
     checked: float
     """When a failure, or the trial after one, happened last; seconds."""
     down: bool
+    """Not to be asked: the configuration says so, or health checks do, which may turn it at any time."""
 
 
 class Tally(Protocol):
     """Tells balancers that a choice made before may not hold any more, without asking every peer."""
 
     failures: int
-    """Failed attempts of all peers of the group; only grows."""
+    """Failed attempts of all peers of the group, and what is counted in ``verdicts``; only grows."""
+    verdicts: int
+    """How often health checks have found one of the peers up or down (``Candidate.down``); only grows."""
 
 
 C = TypeVar("C", bound=Candidate)

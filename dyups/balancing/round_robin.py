@@ -25,21 +25,39 @@ class RoundRobin(Generic[C]):
     servers: then a single server is never taken out by its failures.
     """
 
-    __slots__ = ("_current", "_even", "_order", "_peers", "_seen", "_single", "_tally", "_turn")
+    __slots__ = (
+        "_all",
+        "_current",
+        "_even",
+        "_order",
+        "_peers",
+        "_seen",
+        "_single",
+        "_tally",
+        "_turn",
+        "_verdicts",
+    )
 
     def __init__(self, peers: Sequence[C], tally: Tally, *, alone: bool = True) -> None:
         self._single = alone and len(peers) == 1
+        self._all = peers
+        self._tally = tally
+        self._seen = 0
+        self._take_stock()
+
+    def _take_stock(self) -> None:
+        """Begin with those that are not down: at first, and when health checks have found a server up or down."""
+        self._verdicts = self._tally.verdicts
+        peers = self._all
         if any(peer.down for peer in peers):
             peers = [peer for peer in peers if not peer.down]
         self._peers = peers
-        self._tally = tally
         self._even = all(peer.weight == peers[0].weight and not peer.max_conns for peer in peers)
         # Made when the first uneven choice is due: most groups never need it, and 100,000 groups add up.
         self._current: list[int] | None = None
         self._order: Sequence[C] | None = None
         """The rotation, where there is one; ``_turn`` is the next peer's place in it."""
         self._turn = 0
-        self._seen = 0
         if self._well():
             self._rotate(peers)
 
@@ -52,6 +70,8 @@ class RoundRobin(Generic[C]):
             turn += 1
             self._turn = turn if turn < len(order) else 0
             return peer
+        if self._verdicts != self._tally.verdicts:
+            self._take_stock()
         return self._only(tried, now) if self._single else self._weigh(tried, now)
 
     def _only(self, tried: Container[Any], now: float) -> C | None:

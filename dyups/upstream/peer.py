@@ -25,7 +25,7 @@ class IdleLink(Protocol):
 class Pool:
     """What the peers of one upstream count together: idle connections, and failures (``balancing.base.Tally``)."""
 
-    __slots__ = ("failures", "idle", "limit")
+    __slots__ = ("failures", "idle", "limit", "verdicts")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -33,6 +33,7 @@ class Pool:
         self.idle = 0
         """How many it keeps: those of all its peers."""
         self.failures = 0
+        self.verdicts = 0
 
 
 class Peer:
@@ -56,6 +57,7 @@ class Peer:
         "requests",
         "retired",
         "spec",
+        "unwell",
         "weight",
     )
 
@@ -70,6 +72,9 @@ class Peer:
         self.max_fails = spec.max_fails
         self.fail_timeout = spec.fail_timeout
         self.down = spec.down
+        """Not to be asked: the configuration says so, or :meth:`judge` was told."""
+        self.unwell = False
+        """What health checks say, where there are some."""
         self.active = 0
         self.requests = 0
         self.fails = 0
@@ -89,6 +94,15 @@ class Peer:
     def up(self, now: float) -> bool:
         """May it be asked at ``now`` (seconds): not down, not full, not out by ``max_fails``."""
         return is_open(self, now)
+
+    def judge(self, unwell: bool) -> None:
+        """Health checks say how it is; the balancers are to mind where that makes a difference."""
+        self.unwell = unwell
+        down = unwell or self.spec.down
+        if down != self.down:
+            self.down = down
+            self.pool.verdicts += 1
+            self.pool.failures += 1
 
     def note_failure(self, now: float) -> None:
         """Count a failed attempt (``ngx_http_upstream_free_round_robin_peer``)."""

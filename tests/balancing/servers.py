@@ -11,6 +11,7 @@ class Failures:
     """The count of failures that balancers look at."""
 
     failures: int = 0
+    verdicts: int = 0
 
 
 @dataclass(eq=False)
@@ -41,6 +42,12 @@ class Server:
         self.accessed = self.checked = now
         if self.max_fails:
             self.effective_weight = max(0, self.effective_weight - self.weight // self.max_fails)
+
+    def judge(self, down: bool) -> None:
+        """Health checks found it up or down."""
+        self.down = down
+        self.tally.failures += 1
+        self.tally.verdicts += 1
 
     def succeed(self) -> None:
         """A request to it went well."""

@@ -302,3 +302,54 @@ class ReferenceTests(SynchronousTestCase):
             server.succeed()
         else:
             server.active = max(0, server.active + (1 if verb == "busy" else -1))
+
+
+class VerdictTests(SynchronousTestCase):
+    """Servers that health checks find up or down while the group is there."""
+
+    def test_down_and_up(self) -> None:
+        """One that goes down is not chosen any more, the others rotate; when it is up again it has its share."""
+        some = group(1, 1, 1)
+        self.assertEqual(some.sequence(4), "abca")
+        some.servers[1].judge(down=True)
+        self.assertEqual(some.sequence(4), "acac")
+        self.assertTrue(some.rotates)
+        some.servers[1].judge(down=False)
+        self.assertEqual(some.sequence(6), "abcabc")
+        self.assertTrue(some.rotates)
+
+    def test_weights(self) -> None:
+        """The weights of those that are up decide."""
+        some = group(5, 1, 1)
+        some.servers[0].judge(down=True)
+        self.assertEqual(some.sequence(4), "bcbc")
+        some.servers[0].judge(down=False)
+        self.assertEqual(some.sequence(7), "aabacaa")
+
+    def test_single(self) -> None:
+        """A single server is out too: failed requests never take it out, checks do."""
+        one = group(1)
+        one.servers[0].judge(down=True)
+        self.assertEqual(one.sequence(2), "--")
+        one.servers[0].judge(down=False)
+        self.assertEqual(one.sequence(2), "aa")
+
+    def test_down_from_the_start(self) -> None:
+        """A group may begin with nobody up (``default_down``)."""
+        some = group(1, 1, down=True)
+        self.assertEqual(some.sequence(1), "-")
+        for server in some.servers:
+            server.judge(down=False)
+        self.assertEqual(some.sequence(4), "abab")
+
+    @given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=30))
+    @settings(deadline=None)
+    def test_never_down_while_another_is_up(self, turns: list[tuple[int, bool]]) -> None:
+        """Whatever checks find, in whatever order: who is chosen is up, and somebody is chosen if anybody is up."""
+        some = group(3, 1, 1, 2)
+        for place, down in turns:
+            some.servers[place].judge(down)
+            for _ in range(3):
+                chosen = some.pick()
+                self.assertEqual(chosen is None, all(server.down for server in some.servers))
+                self.assertFalse(chosen is not None and chosen.down)

@@ -135,3 +135,24 @@ class IdleTests(SynchronousTestCase):
         one.join(Pool(1))
         one.retire()
         self.assertEqual(counts, [(2, 2), (1, 1), (0, 0)])
+
+
+class JudgeTests(SynchronousTestCase):
+    """What health checks find."""
+
+    def test_down_and_up(self) -> None:
+        """A server that is found down may not be asked; the pool counts what balancers have to mind."""
+        one = peer()
+        one.judge(True)
+        self.assertEqual((one.up(0.0), one.unwell, one.pool.verdicts, one.pool.failures), (False, True, 1, 1))
+        one.judge(True)
+        self.assertEqual(one.pool.verdicts, 1)
+        one.judge(False)
+        self.assertEqual((one.up(0.0), one.unwell, one.pool.verdicts), (True, False, 2))
+
+    def test_marked_down(self) -> None:
+        """One that the configuration takes out stays out, whatever is found."""
+        one = peer(down=True)
+        for unwell in (False, True, False):
+            one.judge(unwell)
+            self.assertEqual((one.up(0.0), one.unwell, one.pool.verdicts), (False, unwell, 0))
