@@ -6,7 +6,6 @@ then everything that was changed while running.  ``master`` puts it to work.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +22,7 @@ from dyups.proxy.plane import complain
 from dyups.proxy.variables import variables_of_run_time
 from dyups.upstream.map import UpstreamMap
 from dyups.upstream.resolve import NameQuery, query_system, resolve_now, resolve_what_can_be
+from dyups.workers.collection import settle
 from dyups.workers.configuration import Configuration
 from dyups.workers.serving import RememberingQuery, may_change
 from dyups.workers.snapshot import resolved_of
@@ -89,8 +89,7 @@ def filled_map(restored: Restored, variables: VariableTable) -> UpstreamMap:
                     complain("warn", reason)
                 upstreams.replace(spec, resolved)
     upstreams.sequence = restored.sequence
-    # What is there now mostly stays: the collector need not walk it again and again while requests are served.
-    gc.freeze()
+    settle()
     return upstreams
 
 
