@@ -103,5 +103,14 @@ class RequestRefused(DyupsError):
         self.reason = reason
 
 
+class NameUnresolved(DyupsError):
+    """DNS gave no address of a name; ``code`` and ``reason`` are nginx's (``ngx_resolver_strerror``)."""
+
+    def __init__(self, name: str, code: int, reason: str) -> None:
+        super().__init__(f"{name} could not be resolved ({code}: {reason})")
+        self.code = code
+        self.reason = reason
+
+
 class BadResponse(DyupsError):
     """A server's answer is not HTTP/1.x as RFC 9112 has it; the client gets 502."""

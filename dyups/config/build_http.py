@@ -48,7 +48,11 @@ def build_http(directive: Directive, scope: Scope, outer: Values) -> Http:
                 table.add(spec, server)
     blocks = [item for item in structure if item.name == "upstream"]
     upstreams = build_upstreams(blocks, dyups.dyups_upstream_conf, scope)
-    return Http(table.listens(), upstreams, dyups, user_variables=scope.user, **values.of(Http))
+    said = values.of(LocationSettings)
+    names = {name: said[name] for name in ("resolver", "resolver_timeout") if name in said}
+    if "resolver" not in names:
+        check_resolvers(upstreams, dyups.dyups_upstream_conf)
+    return Http(table.listens(), upstreams, dyups, user_variables=scope.user, **names, **values.of(Http))
 
 
 def build_upstreams(blocks: Iterable[Directive], dump: str, scope: Scope) -> tuple[UpstreamSpec, ...]:
@@ -67,6 +71,21 @@ def build_upstreams(blocks: Iterable[Directive], dump: str, scope: Scope) -> tup
         seen.add((fold(spec.name), dumped))
         found.append(replace(spec, place=Place(dump, block.line)) if dumped else spec)
     return tuple(found)
+
+
+def check_resolvers(upstreams: Iterable[UpstreamSpec], dump: str) -> None:
+    """Names that are to be looked up again and again need a ``resolver`` (``ngx_http_upstream_init_main_conf``).
+
+    What the dump has was acknowledged, with another configuration.  Raises ConfigError.
+    """
+    for spec in upstreams:
+        if (
+            spec.resolver is None
+            and spec.place.file != dump
+            and any(server.followed for server in spec.servers)
+        ):
+            message = f'no resolver defined to resolve names at run time in upstream "{spec.name}"'
+            raise ConfigError(message, *spec.place)
 
 
 def _same_file(path: str, dump: str) -> bool:

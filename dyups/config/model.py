@@ -15,6 +15,7 @@ from typing import Any
 from dyups.config.specs import DEFAULT_LINE as DEFAULT_LINE
 from dyups.config.specs import BalancingSpec as BalancingSpec
 from dyups.config.specs import Place as Place
+from dyups.config.specs import ResolverSpec as ResolverSpec
 from dyups.config.specs import ServerSpec as ServerSpec
 from dyups.config.specs import UpstreamSpec as UpstreamSpec
 from dyups.config.specs import fold as fold
@@ -167,6 +168,8 @@ class LocationSettings:
     proxy_send_timeout: float = 60.0
     proxy_set_header: tuple[tuple[str, Template], ...] = ()
     """(field name as written, value); an empty value keeps the field from being sent."""
+    resolver: ResolverSpec | None = None
+    resolver_timeout: float = 30.0
     send_timeout: float = 60.0
     server_tokens: bool = True
     tcp_nodelay: bool = True
@@ -297,6 +300,9 @@ class Http:
     dyups: DyupsSettings = DyupsSettings()
     log_format: tuple[LogFormat, ...] = ()
     """As written, in order; each ``access_log`` has its own at hand."""
+    resolver: ResolverSpec | None = None
+    """What is asked for the names of upstreams, where they do not say themselves."""
+    resolver_timeout: float = 30.0
     user_variables: frozenset[str] = frozenset()
     """The names that ``set`` and named groups define anywhere: texts of run time may read them too."""
 

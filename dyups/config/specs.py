@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from dyups.config.values import HostPort, is_ipv4
+
 DEFAULT_LINE = 0
 
 
@@ -41,6 +43,21 @@ class ServerSpec:
     fail_timeout: float = 10.0
     backup: bool = False
     down: bool = False
+    drain: bool = False
+    """Asked only by requests that are bound to it (``sticky``)."""
+    resolve: bool = False
+    """The name is looked up again and again while running (``resolver``)."""
+    route: str = ""
+    """What stands for the server in sticky sessions; by default its address does."""
+    service: str = ""
+    """SRV records are looked up: ``http``, or with dots as they are (``_http._tcp``)."""
+    slow_start: float = 0.0
+    """Seconds in which the weight of a server that recovered grows to its own."""
+
+    @property
+    def followed(self) -> bool:
+        """Is the name looked up while running, rather than once?"""
+        return self.resolve and bool(self.host) and not (":" in self.host or is_ipv4(self.host))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As a call: a snapshot of 100,000 upstreams is not to be pickled field by field."""
@@ -53,11 +70,28 @@ class ServerSpec:
             self.fail_timeout,
             self.backup,
             self.down,
+            self.drain,
+            self.resolve,
+            self.route,
+            self.service,
+            self.slow_start,
         )
         return ServerSpec, plain if more == _NO_PARAMETERS else plain + more
 
 
-_NO_PARAMETERS = ("", 1, 0, 1, 10.0, False, False)
+_NO_PARAMETERS = ("", 1, 0, 1, 10.0, False, False, False, False, "", "", 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ResolverSpec:
+    """``resolver``: which name servers are asked, and for what."""
+
+    servers: tuple[HostPort, ...]
+    valid: float = 0.0
+    """Seconds that every answer holds; 0 for what the answer says itself."""
+    ipv4: bool = True
+    ipv6: bool = True
+    status_zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +113,10 @@ class UpstreamSpec:
     keepalive_timeout: float = 60.0
     keepalive_requests: int = 1000
     keepalive_time: float = 3600.0
+    resolver: ResolverSpec | None = None
+    """None for that of the ``http`` block."""
+    resolver_timeout: float = 0.0
+    """Seconds; 0 for that of the ``http`` block."""
     commands: tuple[str, ...] = ()
     """The commands other than ``server``, in order, in canonical text with ``;`` (``keepalive 16;``)."""
     place: Place = field(default=Place(), compare=False)
@@ -91,15 +129,16 @@ class UpstreamSpec:
             self.keepalive_timeout,
             self.keepalive_requests,
             self.keepalive_time,
+            self.resolver,
+            self.resolver_timeout,
             self.commands,
         )
         return _upstream, (self.name, self.servers, *self.place, *(() if rest == _NO_COMMANDS else rest))
 
 
-_NO_COMMANDS: tuple[Any, ...] = (BalancingSpec(), 32, 60.0, 1000, 3600.0, ())
+_NO_COMMANDS: tuple[Any, ...] = (BalancingSpec(), 32, 60.0, 1000, 3600.0, None, 0.0, ())
 
 
 def _upstream(name: str, servers: tuple[ServerSpec, ...], file: str, line: int, *rest: Any) -> UpstreamSpec:
-    balancing, keepalive, timeout, requests, time, commands = rest or _NO_COMMANDS
-    place = Place(file, line)
-    return UpstreamSpec(name, servers, balancing, keepalive, timeout, requests, time, commands, place)
+    values = (*(rest or _NO_COMMANDS), Place(file, line))
+    return UpstreamSpec(name, servers, *values)

@@ -1,7 +1,7 @@
 """The commands of an ``upstream`` block, from text and to text.
 
-Owns the parameters of ``server`` and the printed forms of an upstream: what ``/detail`` shows, what may be POSTed
-back, and what the dump holds.  ``parse(print(x)) == x`` always.  Called by ``build`` for configurations, by
+Owns the printed forms of an upstream: what ``/detail`` shows, what may be POSTed back, and what the dump holds; one
+``server`` is ``servers``'.  ``parse(print(x)) == x`` always.  Called by ``build`` for configurations, by
 ``control`` and ``admin`` for POST bodies, by ``persist`` for the dump.
 
 A body is data: it can say nothing but these commands, and whatever it says, the only error is ConfigError.
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from dyups.config.blocks import GAP, ODD_SPACE, no_collection, plain_block, plain_server
+from dyups.config.blocks import GAP, ODD_SPACE, no_collection, plain_block
 from dyups.config.directives import check, read
 from dyups.config.directives.entry import Context
 from dyups.config.directives.upstream import MOST_POINTS, POINTS_PER_WEIGHT, WITHOUT_BACKUP
@@ -22,7 +22,9 @@ from dyups.config.lexer import quote, statements
 from dyups.config.model import Place, ServerSpec, UpstreamSpec
 from dyups.config.parser import Directive, each_directive
 from dyups.config.scope import Scope
-from dyups.config.values import format_time, parse_number, parse_seconds, parse_server_address
+from dyups.config.servers import print_server as print_server
+from dyups.config.servers import print_server_verbose as print_server_verbose
+from dyups.config.servers import server_of
 from dyups.config.variables import NO_VARIABLES
 from dyups.errors import ConfigError
 from dyups.interfaces import VariableTable
@@ -130,15 +132,15 @@ class _Draft:
     seen: set[str] = field(default_factory=set)
     method: Directive | None = None
     """The balancing command."""
-    backup: Directive | None = None
-    """The first server with ``backup``."""
+    unfit: tuple[Directive, str] | None = None
+    """The first server with a parameter that not every method knows, and the parameter."""
 
     def add(self, directive: Directive) -> None:
         if directive.name == "server":
-            server = _server_of(directive)
+            server = server_of(directive)
             self.servers.append(server)
-            if server.backup and self.backup is None:
-                self.backup = directive
+            if self.unfit is None and (server.backup or server.slow_start):
+                self.unfit = directive, _unfit(directive.args)
             return
         entry = check(directive, Context.UPSTREAM)
         if directive.name in self.seen:
@@ -158,8 +160,9 @@ class _Draft:
 
     def check_method(self, method: Directive) -> None:
         """What a method asks of the servers, before or behind it; raises ConfigError."""
-        if self.backup is not None and method.name in WITHOUT_BACKUP:
-            raise self.backup.error('balancing method does not support parameter "backup"')
+        if self.unfit is not None and method.name in WITHOUT_BACKUP:
+            directive, parameter = self.unfit
+            raise directive.error(f'balancing method does not support parameter "{parameter}"')
         points = POINTS_PER_WEIGHT * sum(server.weight for server in self.servers)
         if "consistent" in method.args[1:] and points > MOST_POINTS:
             raise method.error(
@@ -168,86 +171,11 @@ class _Draft:
             )
 
 
-def _server_of(directive: Directive) -> ServerSpec:
-    if directive.block is not None or not directive.args:
-        check(directive, Context.UPSTREAM)
-    plain = plain_server(directive.args)
-    if plain is not None:
-        return plain
-    address, *parameters = directive.args
-    try:
-        host, port, path = parse_server_address(address)
-        if not parameters:
-            return ServerSpec(address, host, port, path)
-        return ServerSpec(address, host, port, path, **_parameters(parameters))
-    except ConfigError as error:
-        raise directive.error(error.message) from None
-
-
-def _parameters(parameters: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for parameter in parameters:
-        name, equals, text = parameter.partition("=")
-        reader = _PARAMETERS.get(name + equals)
-        if reader is None:
-            raise ConfigError(f'invalid parameter "{parameter}"')
-        try:
-            found[name] = reader(text)
-        except ConfigError:
-            raise ConfigError(f'invalid parameter "{parameter}"') from None
-    return found
-
-
-def _weight(text: str) -> int:
-    weight = parse_number(text)
-    if not weight:
-        raise ConfigError("invalid number")
-    return weight
-
-
-def _present(text: str) -> bool:
-    return True
-
-
-_PARAMETERS: dict[str, Any] = {
-    "weight=": _weight,
-    "max_conns=": parse_number,
-    "max_fails=": parse_number,
-    "fail_timeout=": parse_seconds,
-    "backup": _present,
-    "down": _present,
-}
+def _unfit(parameters: tuple[str, ...]) -> str:
+    return next(text for text in parameters[1:] if text == "backup" or text.startswith("slow_start="))
 
 
 # -- to text -----------------------------------------------------------------------------------------------------
-
-
-def print_server(spec: ServerSpec) -> str:
-    """``server 127.0.0.1:8088 weight=3 backup``: only parameters that differ from their defaults, no ``;``."""
-    words = ["server", quote(spec.address)]
-    if spec.weight != 1:
-        words.append(f"weight={spec.weight}")
-    if spec.max_conns:
-        words.append(f"max_conns={spec.max_conns}")
-    if spec.max_fails != 1:
-        words.append(f"max_fails={spec.max_fails}")
-    if spec.fail_timeout != 10.0:
-        words.append(f"fail_timeout={format_time(spec.fail_timeout)}")
-    words += ["backup"] * spec.backup + ["down"] * spec.down
-    return " ".join(words)
-
-
-def print_server_verbose(spec: ServerSpec) -> str:
-    """Every parameter, as newer versions of the C module print them in ``/detail``."""
-    seconds = (
-        format_time(spec.fail_timeout).removesuffix("s")
-        if spec.fail_timeout.is_integer()
-        else spec.fail_timeout
-    )
-    return (
-        f"server {quote(spec.address)} weight={spec.weight} max_conns={spec.max_conns} max_fails={spec.max_fails} "
-        f"fail_timeout={seconds} backup={spec.backup:d} down={spec.down:d}"
-    )
 
 
 def print_commands(spec: UpstreamSpec) -> str:

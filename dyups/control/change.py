@@ -150,6 +150,23 @@ class ChangePath:
         self._upstreams.sequence += 1
         return [self._publisher.publish(self._upstreams.sequence, notice)]
 
+    async def readdress(self, spec: UpstreamSpec, resolved: Resolved) -> None:
+        """The names of an upstream have other addresses: the upstream is replaced by itself, and nothing is stored.
+
+        One that has been changed meanwhile was looked up by that change.  Fails with :class:`ChangeFailed`.
+        """
+        await gatherResults(await self.alone(partial(self._readdress, spec, resolved)))
+
+    async def _readdress(self, spec: UpstreamSpec, resolved: Resolved) -> list[Deferred[None]]:
+        group = self._upstreams.find(spec.name)
+        if group is None or group.spec is not spec:
+            return []
+        notice = encode_notice(Update(spec.name, print_commands(spec)), resolved)
+        await self._publisher.reserve(len(notice))
+        self._upstreams.replace(spec, resolved)
+        self._upstreams.sequence += 1
+        return [self._publisher.publish(self._upstreams.sequence, notice)]
+
     async def alone(self, steps: Callable[[], Awaitable[T]]) -> T:
         """Run ``steps`` when no change is under way; none begins until they are done."""
         await self._lock.wait()

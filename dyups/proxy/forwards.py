@@ -2,7 +2,7 @@
 
 A name that stands in the configuration is looked up in the map by one key that never changes
 (:class:`ConstantTarget`); one that comes with the request is rendered first (:class:`VariableTarget`).  Either way an
-unknown name is 502 at once: nothing is looked up in DNS.  ``attempt`` does the forwarding.
+unknown name is 502 at once, unless the location has a ``resolver`` (``resolving``).  ``attempt`` does the forwarding.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dyups.proxy.exchange import Exchange
 from dyups.proxy.literals import ImplicitGroups, host_field
 from dyups.proxy.plan import ForwardPlan
 from dyups.proxy.plane import DataPlane, complain
+from dyups.proxy.resolving import NamedTargets
 from dyups.proxy.serving import DISCARD
 
 _PREFIXED = (LocationKind.EXACT, LocationKind.PREFIX, LocationKind.PREFIX_FIRST)
@@ -73,7 +74,7 @@ class ConstantTarget:
 class VariableTarget:
     """``proxy_pass http://$host``: what is asked is known only now, and must be a known upstream."""
 
-    __slots__ = ("_implicit", "_plan", "_plane", "_render", "_scheme", "_uri")
+    __slots__ = ("_implicit", "_named", "_plan", "_plane", "_render", "_scheme", "_uri")
 
     def __init__(
         self, content: ProxyPass, location: Location, plane: DataPlane, implicit: ImplicitGroups
@@ -84,6 +85,11 @@ class VariableTarget:
         self._render = content.target.render
         self._scheme = content.scheme
         self._uri = content.uri
+        self._named: NamedTargets | None = None
+        """Looks up names that are no upstream (``resolver``)."""
+        resolver = location.settings.resolver
+        if resolver is not None and plane.names is not None:
+            self._named = plane.names(resolver, location.settings.resolver_timeout)
 
     def serve(self, exchange: Exchange, body: bytes, ended: bool) -> BodySink:
         """Forward, or 502 at once where no upstream has that name."""
@@ -112,12 +118,17 @@ class VariableTarget:
             uri += self._uri.render(exchange)
         key = host.lower()
         group = self._plane.upstreams.get(key) or self._implicit.rendered(key)
-        if group is None:
+        named = self._named
+        wanted = named.target(key) if group is None and named is not None else None
+        if group is None and wanted is None:
             reason = self._implicit.refusal(key)
             return _refuse(exchange, f'no host "{printable(host)}" to pass the request to: {reason}')
         exchange.proxy_host = host_field(host)
         uri = _as_it_stands(uri) if uri else exchange.target
         exchange.proxy_uri = uri
+        if group is None:
+            assert named is not None and wanted is not None
+            return named.forward(wanted, exchange, self._plan, body, ended)
         return exchange.client.forward(self._plan, group, uri, body, ended)
 
 

@@ -20,6 +20,7 @@ from dyups.upstream.map import UpstreamMap
 
 if TYPE_CHECKING:
     from dyups.proxy.exchange import Exchange
+    from dyups.proxy.resolving import TargetNames
 
 _log = Logger(namespace="dyups.proxy")
 
@@ -69,6 +70,7 @@ class DataPlane:
         "dial",
         "draining",
         "log",
+        "names",
         "upstreams",
         "version",
     )
@@ -90,6 +92,8 @@ class DataPlane:
         """The process is to end: connections close after the answer under way."""
         self.attempts_wanted = attempts_wanted
         """Some text of the configuration reads ``$upstream_*`` variables."""
+        self.names: TargetNames | None = None
+        """Looks names up that requests bring, where a ``resolver`` is set."""
         self.version = VERSION
         self.log: Callable[[Exchange], None] = _unlogged
         """Writes a complete request to the access logs of its location."""

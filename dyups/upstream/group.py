@@ -13,25 +13,12 @@ from typing import Any
 from dyups.balancing.base import Balancer, forgive
 from dyups.balancing.methods import balancer_for, key_for
 from dyups.config.model import ServerSpec, UpstreamSpec, fold
-from dyups.config.values import is_ipv4
 from dyups.config.variables import NO_VARIABLES
-from dyups.interfaces import Address, Resolved, TcpAddress, UnixAddress, VariableTable
+from dyups.interfaces import Address, Resolved, VariableTable
 from dyups.upstream.peer import Peer, Pool
+from dyups.upstream.places import looked_up, places
 
 NOBODY: tuple[Peer, ...] = ()
-
-
-def addresses(server: ServerSpec, resolved: Resolved) -> tuple[Address, ...]:
-    """Where ``server`` listens: its socket, its literal address, or every address its name has.
-
-    A name that ``resolved`` does not have gives no address: such a server is asked nothing.
-    """
-    host = server.host
-    if is_ipv4(host):
-        return (TcpAddress(host, server.port),)
-    if server.path:
-        return (UnixAddress(server.path),)
-    return tuple(TcpAddress(found, server.port) for found in resolved.get(host, ()))
 
 
 def _by_server(group: Group | None) -> dict[tuple[Address, ServerSpec], list[Peer]]:
@@ -51,7 +38,17 @@ class Group:
     may raise ConfigError.
     """
 
-    __slots__ = ("_backup_balancer", "_balancer", "backups", "key", "peers", "pool", "spec")
+    __slots__ = (
+        "_backup_balancer",
+        "_balancer",
+        "backups",
+        "followed",
+        "key",
+        "peers",
+        "pool",
+        "resolved",
+        "spec",
+    )
 
     def __init__(
         self,
@@ -63,19 +60,27 @@ class Group:
         key = key_for(spec.balancing, variables)  # may fail, so before any peer moves
         self.spec = spec
         self.key = fold(spec.name)
+        self.resolved = looked_up(resolved)
+        """The addresses of names that the group was made with."""
         self.pool = Pool(spec.keepalive)
+        self.followed = False
+        """Some of its names are looked up while running (``resolve``)."""
         known = _by_server(before)
         primaries: list[Peer] = []
         backups: list[Peer] = []
         for server in spec.servers:
-            for address in addresses(server, resolved):
+            if server.resolve and server.followed:
+                self.followed = True
+            for address, weight, backup in places(server, resolved):
                 same = known.get((address, server))
                 if same:
                     peer = same.pop(0)
                     peer.join(self.pool)
                 else:
                     peer = Peer(server, address, self.pool)
-                (backups if server.backup else primaries).append(peer)
+                if weight:
+                    peer.weigh(weight)
+                (backups if backup else primaries).append(peer)
         self.peers = tuple(primaries)
         self.backups = tuple(backups) if backups else NOBODY
         make = partial(balancer_for, spec.balancing, tally=self.pool, key=key)

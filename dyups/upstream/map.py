@@ -35,6 +35,8 @@ class UpstreamMap:
         self.variables = variables
         """What the key of a balancing method may read: whoever checks a command for this map does it with these."""
         self._groups: dict[bytes, Group] = {}
+        self.followed: dict[bytes, Group] = {}
+        """The upstreams whose names are looked up again and again (``resolve``)."""
         self.get = self._groups.get
         self.sequence = 0
         """The number of the last change that was applied."""
@@ -53,6 +55,10 @@ class UpstreamMap:
         before = self._groups.get(key)
         group = Group(spec, resolved, before, self.variables)
         self._groups[key] = group
+        if group.followed:
+            self.followed[key] = group
+        elif before is not None and before.followed:
+            del self.followed[key]
         if self._digest is not None:
             replaced = 0 if before is None else digest_of(before.spec)
             self._digest = (self._digest - replaced + digest_of(spec)) % DIGESTS
@@ -63,6 +69,7 @@ class UpstreamMap:
         group = self._groups.pop(fold(name), None)
         if group is None:
             return False
+        self.followed.pop(fold(name), None)
         group.retire()
         if self._digest is not None:
             self._digest = (self._digest - digest_of(group.spec)) % DIGESTS

@@ -91,6 +91,11 @@ class Peer:
             f"<Peer {self.name.decode()} active={self.active} fails={self.fails} idle={len(self.idle or ())}>"
         )
 
+    def weigh(self, weight: int) -> None:
+        """Go by ``weight`` instead of the server's own (SRV records)."""
+        if weight != self.weight:
+            self.weight = self.effective_weight = weight
+
     def up(self, now: float) -> bool:
         """May it be asked at ``now`` (seconds): not down, not full, not out by ``max_fails``."""
         return is_open(self, now)

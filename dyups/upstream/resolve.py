@@ -1,7 +1,8 @@
 """Host names of ``server`` commands to addresses, before a group is built (nginx looks them up at configuration time).
 
 At start the look-up blocks, as nginx's does.  For a change at run time it happens on the reactor's thread pool, so a
-slow DNS never stops a request.  Literal addresses and unix sockets need no look-up.
+slow DNS never stops a request.  Literal addresses and unix sockets need no look-up; names with ``resolve`` are
+``following``'s.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def resolve_now(spec: UpstreamSpec, query: NameQuery = query_system) -> Resolved
     """The addresses of every name in ``spec``, blocking.  Raises :class:`ConfigError` as nginx words it."""
     found: dict[str, tuple[str, ...]] = {}
     for server in spec.servers:
-        if server.host and server.host not in found:
+        if server.host and server.host not in found and not server.followed:
             found[server.host] = _addresses_of(server, spec, query)
     return found
 
@@ -62,7 +63,9 @@ def resolve_what_can_be(
     found: dict[str, tuple[str, ...]] = {}
     failed: dict[str, str] = {}
     for server in spec.servers:
-        if server.host and server.host not in found and server.host not in failed:
+        if not server.host or server.followed:
+            continue
+        if server.host not in found and server.host not in failed:
             try:
                 found[server.host] = _addresses_of(server, spec, query)
             except ConfigError as error:
@@ -94,6 +97,6 @@ class ThreadedLookup:
 
     def __call__(self, spec: UpstreamSpec) -> Deferred[Resolved]:
         """See :class:`Lookup`."""
-        if all(not server.host or is_literal(server.host) for server in spec.servers):
+        if all(not server.host or server.followed or is_literal(server.host) for server in spec.servers):
             return succeed(resolve_now(spec, self._query))
         return self._defer_to_thread(resolve_now, spec, self._query)

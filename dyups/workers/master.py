@@ -38,10 +38,10 @@ from dyups.persist.watch import DumpWatch
 from dyups.proxy.plane import complain
 from dyups.script.here import Presence
 from dyups.script.verbs import Verbs
-from dyups.upstream.resolve import ThreadedLookup
 from dyups.workers.configuration import Configuration, Source, read_configuration
 from dyups.workers.crew import Crew, workers_wanted
 from dyups.workers.link import State
+from dyups.workers.naming import Naming
 from dyups.workers.privileges import hand_over_logs
 from dyups.workers.publisher import ToWorkers
 from dyups.workers.serving import api_enabled
@@ -85,11 +85,12 @@ class MasterProcess(Service):
         self.crews: list[Crew] = []
         """Oldest first."""
         self._store = self._open_store(self._truth)
+        self._naming = Naming(configuration.http, reactor, self._call_in_thread)
         self.changes = ChangePath(
             self._truth.upstreams,
             ChangeLock(configuration.http.dyups.dyups_trylock),
             self._store,
-            ThreadedLookup(self._call_in_thread),
+            self._naming.lookup,
             ToWorkers(lambda: self.crews, reactor),
         )
         self._presence = Presence()
@@ -194,6 +195,7 @@ class MasterProcess(Service):
 
     def _start(self) -> None:
         self._checking.start(CHECK, now=False)
+        self._naming.follow(self._truth.upstreams, self.changes.readdress)
         self._start_crew()
         if self._watch is not None:
             self._watch.start()
@@ -222,6 +224,7 @@ class MasterProcess(Service):
         self._ending = True
         self._presence.end()
         self._signals.uninstall()
+        self._naming.stop()
         self._sockets.close()
         if self.crews:
             self._all_gone = Deferred()
@@ -327,6 +330,7 @@ class MasterProcess(Service):
         trylock = new.configuration.http.dyups.dyups_trylock
         self.changes.renew(new.upstreams, self._store, trylock=trylock)
         self._presence.begin(self._verbs())
+        self._naming.renew(new.configuration.http, new.upstreams)
         if changed:
             self._store.applied()
         for crew in self.crews:

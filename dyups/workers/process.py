@@ -26,9 +26,9 @@ from dyups.persist.watch import DumpWatch
 from dyups.proxy.plane import complain
 from dyups.script.here import Presence
 from dyups.script.verbs import Verbs
-from dyups.upstream.resolve import ThreadedLookup
 from dyups.workers.configuration import Configuration
 from dyups.workers.listening import close_all, open_all
+from dyups.workers.naming import Naming
 from dyups.workers.serving import ServingSide, api_enabled, query_of
 from dyups.workers.signals import Signals
 from dyups.workers.truth import establish
@@ -61,7 +61,8 @@ class ServingProcess(Service):
         self.upstreams = truth.upstreams
         self.store = open_store(http.dyups, truth.restored, self._snapshot, reactor, self._in_thread)
         lock = ChangeLock(http.dyups.dyups_trylock)
-        self.changes = ChangePath(self.upstreams, lock, self.store, ThreadedLookup(self._in_thread))
+        self._naming = Naming(http, reactor, self._in_thread)
+        self.changes = ChangePath(self.upstreams, lock, self.store, self._naming.lookup)
         self.verbs = Verbs(self.upstreams, self.changes, api_enabled(http))
         self._presence = Presence()
         self._watch = self._dump_watch(http.dyups, truth.restored)
@@ -108,6 +109,7 @@ class ServingProcess(Service):
         super().startService()  # type: ignore[no-untyped-call]
         self._presence.begin(self.verbs)
         self.side.start()
+        self._naming.follow(self.upstreams, self.changes.readdress)
         self.side.accept(self._sockets)
         self._signals.install()
         if self._watch is not None:
@@ -118,6 +120,7 @@ class ServingProcess(Service):
         """Accept no more, and bring what is not in the dump file yet to disk."""
         yield super().stopService()  # type: ignore[no-untyped-call]
         self._signals.uninstall()
+        self._naming.stop()
         self._presence.end()
         if self._quitting.running:
             self._quitting.stop()

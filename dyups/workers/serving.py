@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
+from twisted.internet.threads import deferToThreadPool
 from twisted.web.resource import IResource
 
 from dyups.config.model import Http, Location, ResourceContent
@@ -22,9 +23,11 @@ from dyups.proxy.downstream import ClientConnection
 from dyups.proxy.listener import Listener, limits_of
 from dyups.proxy.literals import constant_groups
 from dyups.proxy.plane import DataPlane, complain
+from dyups.proxy.resolving import TargetNames
 from dyups.proxy.serving import Serving
 from dyups.proxy.webresource import ResourceServing
 from dyups.upstream.map import UpstreamMap
+from dyups.upstream.names import Resolvers
 from dyups.upstream.resolve import NameQuery
 from dyups.workers.dialing import dial_through
 
@@ -49,6 +52,7 @@ class ServingSide:
         self._interface = interface
         deadlines = Deadlines(reactor, period_for(limits_of(http)), self._tick)
         self.plane = DataPlane(upstreams, deadlines, dial_through(reactor), attempts_wanted=attempts_wanted)
+        self.plane.names = TargetNames(Resolvers(reactor, self._in_thread))
         self.access_logs = AccessLogs(http, partial(complain, "alert"))
         self.plane.log = self.access_logs.write
         literals, _ = constant_groups(http, lenient=True, query=query)
@@ -60,6 +64,9 @@ class ServingSide:
         )
         self._listeners = [Listener(listen, self.plane, make) for listen in http.listens]
         self._ports: list[IListeningPort] = []
+
+    def _in_thread(self, query: NameQuery, name: str) -> Deferred[tuple[str, ...]]:
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), query, name)
 
     def _tick(self) -> None:
         self.plane.tick()

@@ -15,9 +15,8 @@ from typing import NamedTuple
 from dyups.config.blocks import no_collection
 from dyups.config.model import UpstreamSpec
 from dyups.config.parser import Tree
-from dyups.config.values import is_ipv4
 from dyups.config.variables import NO_VARIABLES
-from dyups.interfaces import Resolved, TcpAddress, VariableTable
+from dyups.interfaces import Resolved, VariableTable
 from dyups.shared.memory import content, file_with
 from dyups.upstream.group import Group
 from dyups.upstream.map import UpstreamMap
@@ -48,11 +47,7 @@ def every_upstream(upstreams: UpstreamMap) -> Iterator[tuple[UpstreamSpec, Resol
 
 def resolved_of(group: Group) -> Resolved:
     """The addresses that the group was made with; an IPv4 address needs no look-up."""
-    found: dict[str, dict[str, None]] = {}
-    for peer in group.all_peers():
-        if isinstance(peer.address, TcpAddress) and not is_ipv4(peer.spec.host):
-            found.setdefault(peer.spec.host, {})[peer.address.host] = None
-    return {name: tuple(addresses) for name, addresses in found.items()}
+    return group.resolved
 
 
 def filled(snapshot: Snapshot, variables: VariableTable = NO_VARIABLES) -> UpstreamMap:

@@ -68,7 +68,10 @@ REFUSED = {
     "server a fail_timeout=10q;": 'invalid parameter "fail_timeout=10q" in line 1',
     "server a fail_timeout=10ms;": 'invalid parameter "fail_timeout=10ms" in line 1',
     "server a backup=1;": 'invalid parameter "backup=1" in line 1',
-    "server a slow_start=1s;": 'invalid parameter "slow_start=1s" in line 1',
+    "server a slow_start=1ms;": 'invalid parameter "slow_start=1ms" in line 1',
+    "server a; server b slow_start=9s;\nip_hash;": (
+        'balancing method does not support parameter "slow_start=9s" in line 1'
+    ),
     "server a:0;": 'invalid port in upstream "a:0" in line 1',
     "server $host;": 'invalid host in upstream "$host" in line 1',
     "server a; keepalive x;": 'invalid value "x" in "keepalive" directive in line 1',
@@ -115,7 +118,18 @@ server_lines = st.builds(
     numbers,
     numbers,
     numbers,
-    st.sampled_from(["", " backup", " down", " backup down"]),
+    st.sampled_from(
+        [
+            "",
+            " backup",
+            " down",
+            " backup down",
+            " drain slow_start=30s",
+            " resolve",
+            " route=r1 drain",
+            " resolve slow_start=1m backup 'route=;{}\"'",
+        ]
+    ),
 )
 commands = st.lists(
     st.sampled_from(
@@ -125,6 +139,8 @@ commands = st.lists(
             "keepalive_requests 5;",
             "keepalive_timeout 500ms;",
             "zone a 64k;",
+            "resolver 127.0.0.1 [::1]:5353 valid=1m ipv6=off status_zone=z;",
+            "resolver_timeout 5s;",
         ]
     ),
     unique=True,

@@ -28,9 +28,11 @@ from dyups.proxy.listener import Listener
 from dyups.proxy.literals import constant_groups
 from dyups.proxy.peerlink import IDLE, PeerLink
 from dyups.proxy.plane import DataPlane
+from dyups.proxy.resolving import TargetNames
 from dyups.proxy.serving import Serving
 from dyups.proxy.variables import ProxyVariables, variables_of_run_time
 from dyups.upstream.map import UpstreamMap
+from dyups.upstream.names import CachesOf
 from dyups.upstream.resolve import resolve_now
 
 CLIENT = IPv4Address("TCP", "192.0.2.7", 54321)
@@ -199,6 +201,7 @@ class World:
         high: int = 65536,
         period: float = 1.0,
         resources: dict[str, Callable[[Location], Serving]] | None = None,
+        names: CachesOf | None = None,
     ) -> None:
         self.clock = Clock()
         variables = ProxyVariables()
@@ -219,6 +222,8 @@ class World:
         self.plane = DataPlane(
             self.upstreams, self.deadlines, self._dial, attempts_wanted=wanted, wall=lambda: 1_000_000_000
         )
+        if names is not None:
+            self.plane.names = TargetNames(names)
         literals, self.warnings = constant_groups(self.http, lenient=True, query=lambda name: ("192.0.2.1",))
         any_literal = self.http.dyups.dyups_literal_targets
         make = LocationMaker(self.plane, resources or {}, literals, any_literal=any_literal)

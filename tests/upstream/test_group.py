@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.model import BalancingSpec, ServerSpec, fold
 from dyups.errors import ConfigError
-from dyups.interfaces import Getter, TcpAddress, UnixAddress
-from dyups.upstream.group import Group, addresses
+from dyups.interfaces import Getter
+from dyups.upstream.group import Group
 from dyups.upstream.map import UpstreamMap
 from dyups.upstream.peer import Peer
 from tests.upstream.links import RESOLVED, Link, server, upstream
@@ -33,16 +33,6 @@ def sequence(of: Group, count: int, now: float = 0.0) -> list[int | None]:
 
 class AddressTests(SynchronousTestCase):
     """One ``server`` command to the addresses it stands for."""
-
-    def test_addresses(self) -> None:
-        """A socket, a literal, every address of a name; a name without addresses stands for nobody."""
-        self.assertEqual(addresses(ServerSpec("unix:/run/a", path="/run/a"), {}), (UnixAddress("/run/a"),))
-        self.assertEqual(addresses(server(80, "six.example"), RESOLVED), (TcpAddress("2001:db8::1", 80),))
-        self.assertEqual(
-            addresses(server(81, "two.example"), RESOLVED),
-            (TcpAddress("192.0.2.1", 81), TcpAddress("192.0.2.2", 81)),
-        )
-        self.assertEqual(addresses(server(80, "gone.example"), RESOLVED), ())
 
     def test_names_in_a_group(self) -> None:
         """Each address of a name is a peer of its own, in the order of the commands."""

@@ -6,6 +6,7 @@
     http      ``http``, ``server``, ``location``
     proxy     the proxy
     logs      access logs
+    resolver  name servers
     upstream  the ``upstream`` block, and the commands of a POST
     dyups     the module's own
     known     nginx's directives that are refused
@@ -20,7 +21,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from dyups.config.directives import core, dyups, http, known, logs, proxy, upstream
+from dyups.config.directives import core, dyups, http, known, logs, proxy, resolver, upstream
 from dyups.config.directives.entry import Call, Context, Effect, Entry
 from dyups.config.parser import Directive
 from dyups.config.scope import Scope
@@ -31,7 +32,7 @@ __all__ = ["Call", "Context", "Effect", "Entry", "all_entries", "check", "find",
 
 def all_entries() -> Iterator[Entry]:
     """Every entry, family by family."""
-    for family in (core, dyups, http, logs, proxy, upstream, known):
+    for family in (core, dyups, http, logs, proxy, resolver, upstream, known):
         yield from family.ENTRIES
 
 

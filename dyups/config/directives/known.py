@@ -20,7 +20,7 @@ _FAMILIES: dict[str, str] = {
         http3_stream_buffer_size if keepalive_disable keepalive_min_timeout keepalive_time
         limit_except limit_rate limit_rate_after max_headers max_ranges msie_padding msie_refresh
         port_in_redirect post_action quic_active_connection_id_limit quic_gso quic_host_key
-        quic_retry read_ahead recursive_error_pages resolver resolver_timeout rewrite rewrite_log
+        quic_retry read_ahead recursive_error_pages rewrite rewrite_log
         satisfy send_lowat server_name_in_redirect subrequest_output_buffer_size try_files
         uninitialized_variable_warn
     """,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dyups.config.directives.entry import Call, Context, Entry, Kind, Merge, refused, setting, structure
 from dyups.config.directives.kinds import NUMBER, TIME, words
+from dyups.config.directives.resolver import RESOLVER
 from dyups.config.model import BalancingSpec, Http, UpstreamSpec
 from dyups.config.values import parse_number
 from dyups.errors import ConfigError
@@ -73,11 +74,16 @@ ENTRIES: tuple[Entry, ...] = (
         "server",
         _UPSTREAM,
         words(
-            "address [weight=number] [max_conns=number] [max_fails=number] [fail_timeout=time] [backup] [down]",
+            "address [weight=number] [max_conns=number] [max_fails=number] [fail_timeout=time] [slow_start=time] "
+            "[resolve] [service=name] [route=text] [backup] [down] [drain]",
             1,
             None,
         ),
-        "A server of the group: an IP address, a host name or ``unix:PATH``, with port 80 if none is given.",
+        "A server of the group: an IP address, a host name or ``unix:PATH``, with port 80 if none is given.  With "
+        "``slow_start`` the weight of a server that has recovered grows to its own within that time.  With "
+        "``resolve`` the name is looked up again whenever its TTL has passed, by the ``resolver`` of the group or of "
+        "``http``; with ``service`` its SRV records are.  ``route`` stands for the server in sticky sessions.  A "
+        "server that is to ``drain`` gets only the requests that are bound to it.",
         owner=UpstreamSpec,
         attribute="servers",
     ),
@@ -115,6 +121,24 @@ ENTRIES: tuple[Entry, ...] = (
         UpstreamSpec,
         "60s",
         "How long an idle connection to a server stays open.",
+        merge=Merge.NONE,
+    ),
+    setting(
+        "resolver",
+        _UPSTREAM,
+        RESOLVER,
+        UpstreamSpec,
+        "",
+        "The name servers that are asked for the group's names with ``resolve``; by default those of ``http``.",
+        merge=Merge.NONE,
+    ),
+    setting(
+        "resolver_timeout",
+        _UPSTREAM,
+        TIME,
+        UpstreamSpec,
+        "0",
+        "How long an answer of the group's name servers may take; 0 is what ``http`` says.",
         merge=Merge.NONE,
     ),
     structure(

@@ -17,6 +17,7 @@ from tests.config.helpers import message_of
 
 #: Fields that no single directive sets.
 DERIVED = {
+    ("LocationSettings", "access"),  # a family of its own
     ("LocationSettings", "keepalive_timeout_header"),  # the second argument of keepalive_timeout
 }
 FAMILIES = (
@@ -75,7 +76,7 @@ class AgainstModel(SynchronousTestCase):
         for entry in all_entries():
             if entry.generic and not entry.default:
                 self.assertIn(
-                    default_of(entry.owner, entry.attribute), ((), "", model.BalancingSpec()), entry.name
+                    default_of(entry.owner, entry.attribute), ((), "", None, model.BalancingSpec()), entry.name
                 )
 
 
