@@ -21,6 +21,7 @@ from dyups.config.model import Settings
 from dyups.errors import ConfigError
 from dyups.tap import DEFAULT_CONFIG, check_dump, fail, say
 from dyups.workers.configuration import Source, read_configuration
+from dyups.workers.early import EarlyEnd
 
 SIGNALS = {"stop": signal.SIGTERM, "quit": signal.SIGQUIT, "reload": signal.SIGHUP, "reopen": signal.SIGUSR1}
 
@@ -136,13 +137,18 @@ def kill(pid: int, number: signal.Signals) -> int:
 
 
 def start(options: argparse.Namespace) -> int:
-    """Start the proxy through twistd, which daemonises unless the configuration says ``daemon off``."""
-    from twisted.scripts._twistd_unix import ServerOptions
-    from twisted.scripts.twistd import runApp
+    """Start the proxy through twistd, which daemonises unless the configuration says ``daemon off``.
+
+    TERM and INT are how it is meant to end: status 0, as nginx's.  twistd's own command would end by the signal.
+    """
+    early = EarlyEnd()
+    early.install()
+    from twisted.scripts._twistd_unix import ServerOptions, UnixApplicationRunner
 
     config = ServerOptions()
     config.parseOptions(twistd_arguments(options))
-    runApp(config)
+    UnixApplicationRunner(config).run()
+    early.over()
     return 0
 
 

@@ -26,6 +26,7 @@ from dyups.persist.dumpfile import read_dump
 from dyups.persist.files import Files
 from dyups.proxy.variables import variables_of_run_time
 from dyups.workers.configuration import Configuration, Source, read_configuration
+from dyups.workers.early import EarlyEnd
 from dyups.workers.pidfile import PidFile
 from dyups.workers.privileges import Refused, check_can_become
 
@@ -63,6 +64,11 @@ class Options(usage.Options):
     own_log = True
     """``error_log`` counts: nobody gave twistd a log of its own."""
 
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.early = EarlyEnd()
+        """What TERM and INT do before the reactor runs."""
+
     def opt_version(self) -> NoReturn:
         """Print the version of dyups and exit."""
         print(f"dyups version: dyups/{VERSION}")
@@ -71,6 +77,8 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """Read the configuration; a wrong one ends the command with status 1 and nginx's words."""
         path: str = self["config"]
+        if not self["test"]:
+            self.early.install()
         self.source = Source(path, self["prefix"], self["globals"], self["error-log"])
         try:
             self.configuration = read_configuration(self.source)
@@ -140,8 +148,7 @@ def makeService(options: Options) -> IService:
     _, *warnings = options.configuration.serve_as
     for text in filter(None, warnings):
         warn(text, observer)
-    if settings.http is not None:
-        serving(options, observer).setServiceParent(root)
+    serving(options, observer).setServiceParent(root)
     if options.own_pid_file:
         try:
             PidFile(settings.pid).setServiceParent(root)  # type: ignore[no-untyped-call]
@@ -159,12 +166,16 @@ def serving(options: Options, observer: ErrorLogObserver) -> IService:
     from dyups.workers.process import ServingProcess
 
     configuration = options.configuration
+    service: IService
     try:
         if configuration.settings.master_process:
             if (identity := configuration.serve_as.identity) is not None:
                 check_can_become(identity)
-            return MasterProcess(options.source, configuration, observer, reactor)
-        return ServingProcess(configuration, observer, reactor)
+            service = MasterProcess(options.source, configuration, observer, reactor)
+        else:
+            service = ServingProcess(configuration, observer, reactor)
+        options.early.hold(reactor)
+        return service
     except (ConfigError, Refused) as error:
         fail(str(error), observer)
     except OSError as error:

@@ -25,6 +25,19 @@ TWISTDS = {"nodaemon": False, "pidfile": "twistd.pid", "logfile": None, "syslog"
 """What twistd's own options are where nobody gave any."""
 
 
+class Noting:
+    """Takes no signal."""
+
+    def __init__(self, calls: list[str]) -> None:
+        self._calls = calls
+
+    def install(self) -> None:
+        self._calls.append("install")
+
+    def hold(self, reactor: object) -> None:
+        self._calls.append("hold")
+
+
 class TapTestCase(SynchronousTestCase):
     """A prefix with a configuration, and what is said to the person at the terminal."""
 
@@ -34,6 +47,8 @@ class TapTestCase(SynchronousTestCase):
         self.said = StringIO()
         self.patch(sys, "stderr", self.said)
         self.patch(tap, "check_can_become", lambda identity: None)
+        self.early: list[str] = []
+        self.patch(tap, "EarlyEnd", lambda: Noting(self.early))
         self.patch(privileges, "unreadable", lambda identity: None)
 
     def configure(self, text: str) -> None:
@@ -260,9 +275,19 @@ class MakeServiceTests(TapTestCase):
         self.assertEqual([type(child) for child in service], [Quiet, PidFile])  # type: ignore[attr-defined]
 
     def test_no_http(self) -> None:
-        """A configuration without ``http`` runs and serves nothing, as in nginx."""
+        """A configuration without ``http`` has a master and workers that serve nothing, as in nginx."""
+        self.patch(master, "MasterProcess", Quiet)
         service = self.made("events {}")
-        self.assertEqual([type(child) for child in service], [PidFile])  # type: ignore[attr-defined]
+        self.assertEqual([type(child) for child in service], [Quiet, PidFile])  # type: ignore[attr-defined]
+
+    def test_early_signals(self) -> None:
+        """A start takes signals before it reads anything, and once sockets are open they wait; a test does not."""
+        self.patch(master, "MasterProcess", Quiet)
+        self.made("events {} http {}")
+        self.assertEqual(self.early, ["install", "hold"])
+        self.early.clear()
+        self.assertEqual(self.ends(self.options, "--test"), 0)
+        self.assertEqual(self.early, [])
 
     def test_port_in_use(self) -> None:
         """nginx's line for it, on the terminal and in the error log."""

@@ -22,6 +22,7 @@ Both sides:
     configuration  a configuration, read by the master and built again by workers
     serving        the data plane, wired
     privileges     the user that workers become
+    early          TERM and INT, from the first moment to the last
     signals, titles, pidfile, listening, dialing
 
     process        one process that does it all (``master_process off``)

@@ -21,6 +21,7 @@ from dyups.metrics.errorlog import ErrorLogObserver
 from dyups.proxy.plane import complain
 from dyups.shared.zone import ZoneReader
 from dyups.workers.configuration import Configuration, built
+from dyups.workers.early import EarlyEnd
 from dyups.workers.privileges import Identity, Refused, become
 from dyups.workers.snapshot import Snapshot, read_snapshot
 from dyups.workers.titles import WORKER, show
@@ -36,6 +37,8 @@ LATE = ("encodings.idna",)
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until told to end; the exit status."""
+    early = EarlyEnd()
+    early.install()
     place, master = (int(argument) for argument in arguments)
     if not die_with(master):
         return 1
@@ -47,15 +50,21 @@ def main(arguments: Sequence[str]) -> int:
     globalLogBeginner.beginLoggingTo([logs], redirectStandardIO=False)
     import_module(snapshot.reactor).install()
     try:
-        run(place, master, snapshot, configuration, logs)
+        run(place, master, snapshot, configuration, logs, early)
     except Refused as refused:
         complain("emerg", str(refused))
         return FATAL
+    early.over()
     return 0
 
 
 def run(
-    place: int, master: int, snapshot: Snapshot, configuration: Configuration, logs: ErrorLogObserver
+    place: int,
+    master: int,
+    snapshot: Snapshot,
+    configuration: Configuration,
+    logs: ErrorLogObserver,
+    early: EarlyEnd,
 ) -> None:
     """Run the reactor with a worker on it."""
     # Not before now: importing the reactor installs one.
@@ -76,6 +85,7 @@ def run(
     reactor.adoptStreamConnection(CONTROL, socket.AF_UNIX, Once(worker.link))
     os.close(CONTROL)
     reactor.callWhenRunning(live_on)
+    early.hold(reactor)
     reactor.run()
 
 

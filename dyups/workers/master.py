@@ -7,6 +7,7 @@ use, an unreadable dump) is said on the terminal and nothing is started; ``tap``
     QUIT        stop when the requests under way are done
     HUP         reload: new workers with the new configuration, then the old ones quit
     USR1        open the logs anew
+    USR2        refused: there must not be two masters
     WINCH       the workers quit, the master stays
 """
 
@@ -45,7 +46,7 @@ from dyups.workers.naming import Naming
 from dyups.workers.privileges import hand_over_logs
 from dyups.workers.publisher import ToWorkers
 from dyups.workers.serving import api_enabled
-from dyups.workers.signals import Signals, has_terminal
+from dyups.workers.signals import Signals, has_terminal, refuse_upgrade
 from dyups.workers.sockets import Sockets, reason_of
 from dyups.workers.spawn import Snapshots, Spawner
 from dyups.workers.titles import master_title, show
@@ -107,6 +108,7 @@ class MasterProcess(Service):
                 signal.SIGHUP: self.reload,
                 signal.SIGQUIT: self.quit,
                 signal.SIGUSR1: self.reopen,
+                signal.SIGUSR2: refuse_upgrade,
                 signal.SIGWINCH: self.send_workers_home,
             },
         )

@@ -30,7 +30,7 @@ from dyups.workers.configuration import Configuration
 from dyups.workers.listening import close_all, open_all
 from dyups.workers.naming import Naming
 from dyups.workers.serving import ServingSide, api_enabled, query_of
-from dyups.workers.signals import Signals
+from dyups.workers.signals import Signals, refuse_upgrade
 from dyups.workers.truth import establish
 
 T = TypeVar("T")
@@ -79,7 +79,12 @@ class ServingProcess(Service):
         self._quitting.clock = reactor
         self._signals = Signals(
             reactor,
-            {signal.SIGUSR1: self.reopen, signal.SIGHUP: self._cannot_reload, signal.SIGQUIT: self.quit},
+            {
+                signal.SIGUSR1: self.reopen,
+                signal.SIGUSR2: refuse_upgrade,
+                signal.SIGHUP: self._cannot_reload,
+                signal.SIGQUIT: self.quit,
+            },
         )
 
     def _snapshot(self) -> tuple[int, list[UpstreamSpec]]:

@@ -10,6 +10,8 @@ import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from dyups.proxy.plane import complain
+
 
 class Signals:
     """Has ``calls`` made when signals come, from :meth:`install` to :meth:`uninstall`."""
@@ -32,6 +34,13 @@ class Signals:
 
     def _came(self, number: int, frame: object) -> None:
         self._reactor.callFromThread(self._calls[signal.Signals(number)])
+
+
+def refuse_upgrade() -> None:
+    """USR2: nginx's change of the binary needs two masters for a while, and each would make changes of its own."""
+    complain(
+        "error", "signal 12 (SIGUSR2) received: a running program cannot be exchanged, nothing has changed"
+    )
 
 
 def has_terminal() -> bool:

@@ -96,6 +96,7 @@ class Worker:
                 signal.SIGQUIT: lambda: self.quit(True, 0.0),
                 signal.SIGUSR1: self.reopen,
                 signal.SIGHUP: _nothing,
+                signal.SIGUSR2: _nothing,
                 signal.SIGWINCH: _nothing,
             },
         )

@@ -190,19 +190,24 @@ class Proxy:
         twistd: Path = TWISTD,
         before: tuple[str, ...] = (),
         cwd: Path | None = None,
+        command: tuple[str, ...] = (),
+        environment: dict[str, str] | None = None,
+        start_new_session: bool = False,
     ) -> None:
         self.site = site
         self._output = site.root / f"output.{len(site.started)}"
         config = ("--config", str(site.root / "conf" / "nginx.conf")) if "--config" not in arguments else ()
-        command = [str(twistd), *REACTORS[reactor], *before, "dyups", *config, *arguments]
+        ordinary = (str(twistd), *REACTORS[reactor], *before, "dyups", *config, *arguments)
+        ours = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                command,
+                command or ordinary,
                 cwd=cwd or site.root,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+                env=ours | (environment or {}),
+                start_new_session=start_new_session,
             )
         self.pid = self.process.pid
         self._under: set[int] = set()

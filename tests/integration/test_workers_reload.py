@@ -15,7 +15,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
-from tests.integration.running import free_ports, is_free, is_running, until
+from tests.integration.running import Site, free_ports, is_free, is_running, until
 from tests.integration.talking import DUMP, Talk, Workers
 
 Make = Callable[..., Workers]
@@ -109,6 +109,8 @@ async def test_a_mistake_changes_nothing(workers: Make) -> None:
         await until(lambda: f"bind() to 127.0.0.1:{taken} failed (98: " in site.site.error_log)
         assert is_free(new)
     assert (await site.post("x", f"server 127.0.0.1:{site.a};")).body == "success"
+    site.proxy.signal(signal.SIGUSR2)
+    await until(lambda: "(SIGUSR2) received: a running program cannot" in site.site.error_log)
     assert await site.all_accept() == pids
     assert await reload(site) != pids
     assert (await site.ask(site.front, "/", "x")).body == "a\n"
@@ -148,3 +150,21 @@ async def test_hand_edits_and_changes(workers: Make) -> None:
     await reload(site)
     names = (await site.ask(site.admin, "/list")).body.split()
     assert sorted(names) == ["edited", "host1", "journaled", "late"], names
+
+
+@pytest_twisted.ensureDeferred
+async def test_without_http(site: Site) -> None:
+    """Without ``http`` there are a master and its worker all the same, as in nginx; HUP brings what is said by then."""
+    site.write("daemon off;\nerror_log logs/error.log notice;\nevents { }\n")
+    proxy = site.proxy()
+    await until(lambda: len(proxy.all_pids()) == 2, "the worker")
+    (port,) = free_ports(1)
+    site.http(f"server {{ listen {port}; location / {{ echo here; }} }}", "worker_processes 2;")
+    proxy.signal(signal.SIGHUP)
+    await proxy.listening(port)
+    site.write("daemon off;\nerror_log logs/error.log notice;\nevents { }\n")
+    proxy.signal(signal.SIGHUP)
+    await until(lambda: is_free(port), "the port to be given up")
+    proxy.signal(signal.SIGQUIT)
+    assert await proxy.ended() == 0
+    assert "[emerg]" not in site.error_log

@@ -24,11 +24,19 @@ class Library:
         return 0
 
 
+class Quiet:
+    """Takes no signal."""
+
+    def install(self) -> None:
+        """None."""
+
+
 class EntryTests(SynchronousTestCase):
     """The first moments of a worker; ``tests/integration`` has whole ones."""
 
     def setUp(self) -> None:
         self.library = Library()
+        self.patch(entry, "EarlyEnd", Quiet)
         self.patch(entry.ctypes, "CDLL", lambda name: self.library)
 
     def test_dies_with_its_master(self) -> None:

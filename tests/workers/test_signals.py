@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.workers import signals as module
 from dyups.workers.signals import Signals, has_terminal
 
 
@@ -42,6 +43,15 @@ class SignalsTests(SynchronousTestCase):
         self.assertEqual(came, [2, 1])
         signals.uninstall()
         self.assertEqual([signal.getsignal(number) for number in calls], before)
+
+    def test_another_program(self) -> None:
+        """USR2 changes nothing, and the log says so."""
+        said: list[tuple[str, str]] = []
+        self.patch(module, "complain", lambda level, text: said.append((level, text)))
+        module.refuse_upgrade()
+        ((level, text),) = said
+        self.assertEqual(level, "error")
+        self.assertIn("nothing has changed", text)
 
     def test_terminal(self) -> None:
         """A process that can open /dev/tty belongs to a terminal."""
