@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dyups.config.build_proxy import parse_proxy_pass
+from dyups.config.checks import FORMS as CHECK_FORMS
 from dyups.config.directives.entry import Context
 from dyups.config.merge import Values, read_block
 from dyups.config.model import (
@@ -185,11 +186,19 @@ def _resource(inside: Inside, directive: Directive) -> None:
     inside.hold(ResourceContent(directive.name), directive.name)
 
 
+def _check_status(inside: Inside, directive: Directive) -> None:
+    for form in directive.args:
+        if form not in CHECK_FORMS:
+            raise ConfigError(f'invalid check format "{form}"')
+    inside.hold(ResourceContent(directive.name, directive.args), directive.name)
+
+
 def _internal(inside: Inside, directive: Directive) -> None:
     inside.internal = True
 
 
 _HANDLERS: dict[str, Callable[[Inside, Directive], None]] = {
+    "check_status": _check_status,
     "dyups_interface": _resource,
     "echo": _echo,
     "internal": _internal,

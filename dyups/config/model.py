@@ -88,6 +88,7 @@ class ResourceContent:
     """A Twisted web resource under this location, by the name of its directive (``dyups_interface``)."""
 
     name: str
+    args: tuple[str, ...] = ()
 
 
 Content = ProxyPass | Echo | ResourceContent

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from dyups.config.checks import CheckSpec
 from dyups.config.values import HostPort, is_ipv4
 
 DEFAULT_LINE = 0
@@ -117,6 +118,8 @@ class UpstreamSpec:
     """None for that of the ``http`` block."""
     resolver_timeout: float = 0.0
     """Seconds; 0 for that of the ``http`` block."""
+    check: CheckSpec | None = None
+    """The active health checks."""
     commands: tuple[str, ...] = ()
     """The commands other than ``server``, in order, in canonical text with ``;`` (``keepalive 16;``)."""
     place: Place = field(default=Place(), compare=False)
@@ -131,12 +134,13 @@ class UpstreamSpec:
             self.keepalive_time,
             self.resolver,
             self.resolver_timeout,
+            self.check,
             self.commands,
         )
         return _upstream, (self.name, self.servers, *self.place, *(() if rest == _NO_COMMANDS else rest))
 
 
-_NO_COMMANDS: tuple[Any, ...] = (BalancingSpec(), 32, 60.0, 1000, 3600.0, None, 0.0, ())
+_NO_COMMANDS: tuple[Any, ...] = (BalancingSpec(), 32, 60.0, 1000, 3600.0, None, 0.0, None, ())
 
 
 def _upstream(name: str, servers: tuple[ServerSpec, ...], file: str, line: int, *rest: Any) -> UpstreamSpec:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dyups.config.blocks import GAP, ODD_SPACE, no_collection, plain_block
+from dyups.config.checks import CheckSpec, check_send, put_together
 from dyups.config.directives import check, read
 from dyups.config.directives.entry import Context
 from dyups.config.directives.upstream import MOST_POINTS, POINTS_PER_WEIGHT, WITHOUT_BACKUP
@@ -112,6 +113,8 @@ def build_upstream(name: str, commands: Iterable[Directive], place: Place, scope
         raise ConfigError("no servers are inside upstream", place.file, place.line)
     if draft.method is not None:
         draft.check_method(draft.method)
+    if draft.companions:
+        draft.fields["check"] = put_together(draft.fields.get("check"), draft.companions)
     return UpstreamSpec(
         name,
         tuple(draft.servers),
@@ -134,6 +137,8 @@ class _Draft:
     """The balancing command."""
     unfit: tuple[Directive, str] | None = None
     """The first server with a parameter that not every method knows, and the parameter."""
+    companions: dict[str, Any] = field(default_factory=dict)
+    """What the companions of ``check`` say."""
 
     def add(self, directive: Directive) -> None:
         if directive.name == "server":
@@ -147,7 +152,9 @@ class _Draft:
             raise directive.error(f'"{directive.name}" directive is duplicate')
         self.seen.add(directive.name)
         value = read(entry, directive, self.scope)
-        if entry.generic:
+        if entry.owner is CheckSpec:
+            self.add_to_check(directive, entry.attribute, value)
+        elif entry.generic:
             self.fields[entry.attribute] = value
         if entry.attribute == "balancing":
             if self.method is not None:
@@ -157,6 +164,15 @@ class _Draft:
             self.commands.insert(0, _canonical(directive))
         else:
             self.commands.append(_canonical(directive))
+
+    def add_to_check(self, directive: Directive, attribute: str, value: Any) -> None:
+        """A companion of ``check``."""
+        if attribute == "send":
+            try:
+                check_send(self.fields.get("check"), value)
+            except ConfigError as error:
+                raise directive.error(error.message) from None
+        self.companions[attribute] = value
 
     def check_method(self, method: Directive) -> None:
         """What a method asks of the servers, before or behind it; raises ConfigError."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from dyups.balancing.base import Balancer, forgive
 from dyups.balancing.methods import balancer_for, key_for
+from dyups.config.checks import CheckSpec
 from dyups.config.model import ServerSpec, UpstreamSpec, fold
 from dyups.config.variables import NO_VARIABLES
 from dyups.interfaces import Address, Resolved, VariableTable
@@ -28,6 +29,16 @@ def _by_server(group: Group | None) -> dict[tuple[Address, ServerSpec], list[Pee
         for peer in group.all_peers():
             found.setdefault((peer.address, peer.spec), []).append(peer)
     return found
+
+
+def _begin_verdicts(check: CheckSpec | None, peers: list[Peer], before: Group | None) -> None:
+    """What health checks found of servers that were checked in the same way; others begin by ``default_down``."""
+    found: dict[Address, bool] = {}
+    if check is not None and before is not None and before.spec.check == check:
+        found = {peer.address: peer.unwell for peer in before.all_peers()}
+    default = check is not None and check.default_down
+    for peer in peers:
+        peer.judge(found.get(peer.address, default))
 
 
 class Group:
@@ -81,6 +92,8 @@ class Group:
                 if weight:
                     peer.weigh(weight)
                 (backups if backup else primaries).append(peer)
+        if spec.check is not None or (before is not None and before.spec.check is not None):
+            _begin_verdicts(spec.check, [*primaries, *backups], before)
         self.peers = tuple(primaries)
         self.backups = tuple(backups) if backups else NOBODY
         make = partial(balancer_for, spec.balancing, tally=self.pool, key=key)

@@ -8,6 +8,7 @@
     logs      access logs
     resolver  name servers
     upstream  the ``upstream`` block, and the commands of a POST
+    check     active health checks
     dyups     the module's own
     known     nginx's directives that are refused
 
@@ -21,6 +22,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from dyups.config.directives import check as checks
 from dyups.config.directives import core, dyups, http, known, logs, proxy, resolver, upstream
 from dyups.config.directives.entry import Call, Context, Effect, Entry
 from dyups.config.parser import Directive
@@ -32,7 +34,7 @@ __all__ = ["Call", "Context", "Effect", "Entry", "all_entries", "check", "find",
 
 def all_entries() -> Iterator[Entry]:
     """Every entry, family by family."""
-    for family in (core, dyups, http, logs, proxy, resolver, upstream, known):
+    for family in (core, dyups, http, logs, proxy, resolver, upstream, checks, known):
         yield from family.ENTRIES
 
 

@@ -96,8 +96,7 @@ _FAMILIES: dict[str, str] = {
         proxy_set_body proxy_store proxy_store_access tunnel_pass
     """,
     "Upstreams": """
-        bind_conn check check_fastcgi_param check_http_expect_alive check_http_send
-        check_keepalive_requests check_shm_size check_status dyn_resolve dynamic_resolve jdomain
+        bind_conn check_fastcgi_param dyn_resolve dynamic_resolve jdomain
         session_sticky_header session_sticky_hide_cookie sticky_cookie_insert upstream_conf vnswrr
     """,
     "Other protocols": """
