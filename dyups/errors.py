@@ -76,6 +76,18 @@ class ChangeFailed(ChangeError):
     status = 500
 
 
+class UnexpectedAnswer(ChangeError):
+    """An answer that the admin interface does not give to such a call; ``client`` raises it."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Unreachable(DyupsError):
+    """The admin interface gave no answer, or none in time; whether a change was made is not known."""
+
+
 class JournalDamaged(DyupsError):
     """A dump or journal does not check; ``offset`` is the byte at which the unreadable part begins."""
 

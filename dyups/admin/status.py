@@ -11,6 +11,7 @@ from typing import Any
 
 from dyups.config.model import ServerSpec, UpstreamSpec
 from dyups.config.upstreams import print_server, print_server_verbose
+from dyups.control.condition import etag_of
 from dyups.upstream.group import Group
 from dyups.upstream.map import UpstreamMap
 from dyups.upstream.peer import Peer
@@ -82,6 +83,7 @@ def upstream_facts(group: Group, now: float) -> dict[str, Any]:
     spec = group.spec
     return {
         "name": spec.name,
+        "etag": etag_of(spec),
         "balancing": {"method": spec.balancing.method, "args": [*spec.balancing.args]},
         "keepalive": spec.keepalive,
         "keepalive_timeout": spec.keepalive_timeout,
@@ -98,6 +100,7 @@ def upstream_facts(group: Group, now: float) -> dict[str, Any]:
 def _server_facts(server: ServerSpec, peers: Sequence[Peer], now: float) -> dict[str, Any]:
     return {
         "server": server.address,
+        "command": f"{print_server(server)};",
         "weight": server.weight,
         "max_conns": server.max_conns,
         "max_fails": server.max_fails,

@@ -15,6 +15,7 @@ from dyups.admin.status import (
     upstream_text,
 )
 from dyups.config.upstreams import parse_commands
+from dyups.control.condition import etag_of
 from dyups.interfaces import Resolved
 from dyups.upstream.group import Group
 from dyups.upstream.map import UpstreamMap
@@ -105,6 +106,7 @@ class FactsTests(SynchronousTestCase):
             facts,
             {
                 "name": "host",
+                "etag": etag_of(group.spec),
                 "balancing": {"method": "round_robin", "args": []},
                 "keepalive": 4,
                 "keepalive_timeout": 60.0,
@@ -115,6 +117,7 @@ class FactsTests(SynchronousTestCase):
         )
         first = {"server": "127.0.0.1:1", "weight": 2, "max_conns": 0, "max_fails": 1, "fail_timeout": 10.0}
         state = {"address": "127.0.0.1:1", "up": False, "active": 2, "requests": 7, "fails": 1, "idle": 0}
+        first["command"] = "server 127.0.0.1:1 weight=2;"
         self.assertEqual(servers[0], {**first, "backup": False, "down": False, "peers": [state]})
         self.assertEqual((servers[1]["backup"], servers[1]["peers"][0]["address"]), (True, "unix:/s"))
         self.assertTrue(upstream_facts(group, 200.0)["servers"][0]["peers"][0]["up"])
