@@ -26,6 +26,7 @@ HOT_MODULES = [
     "dyups/upstream/group.py",
     "dyups/proxy/exchange.py",
     "dyups/proxy/requesthead.py",
+    "dyups/proxy/serving.py",
     "dyups/proxy/deadlines.py",
     "dyups/proxy/plane.py",
     "dyups/proxy/steps.py",

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from typing import Final
 
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?").fullmatch
 _LONGEST_LINE = 4096
 _LONGEST_TRAILER = 16384
 
-LAST_CHUNK = b"0\r\n\r\n"
+LAST_CHUNK: Final = b"0\r\n\r\n"
 
 
 class BadChunk(ValueError):

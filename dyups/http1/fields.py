@@ -11,23 +11,23 @@ Used by ``http1.request`` and ``http1.response``; the data plane reads the field
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from typing import Final, TypeVar
 
 # Kinds of fields.  PASS is 0 so that the hot loops test truth alone.
-PASS = 0
-HOST = 1
-CONNECTION = 2
-CONTENT_LENGTH = 3
-TRANSFER_ENCODING = 4
-EXPECT = 5
-UPGRADE = 6
-HOP = 7
+PASS: Final = 0
+HOST: Final = 1
+CONNECTION: Final = 2
+CONTENT_LENGTH: Final = 3
+TRANSFER_ENCODING: Final = 4
+EXPECT: Final = 5
+UPGRADE: Final = 6
+HOP: Final = 7
 """Means something to the next hop only (RFC 9110 section 7.6.1): never passed on."""
-OWN = 8
+OWN: Final = 8
 """In a response: replaced by ours or meant for us (``Date``, ``Server``, ``X-Pad``, ``X-Accel-*``)."""
-UNDERSCORED = 9
+UNDERSCORED: Final = 9
 """A request field whose name has an underscore (``underscores_in_headers``)."""
-INVALID = 10
+INVALID: Final = 10
 """A request field whose name has odd but harmless characters (``ignore_invalid_headers``)."""
 
 REQUEST_KINDS = {
@@ -81,10 +81,10 @@ SECRET = frozenset(
 )
 _FORGET = SECRET | {b"etag", b"last-modified"}
 #: Whole heads are remembered too, in each direction: so many, and none of more bytes.
-MOST_HEADS_KEPT = 512
-LONGEST_HEAD_KEPT = 2048
-_LONGEST_KEPT = 256
-_MOST_KEPT = 4096
+MOST_HEADS_KEPT: Final = 512
+LONGEST_HEAD_KEPT: Final = 2048
+_LONGEST_KEPT: Final = 256
+_MOST_KEPT: Final = 4096
 
 # RFC 9110 section 5.6.2 token; nginx treats everything but letters, digits and '-' as invalid in requests.
 _PLAIN_NAME = re.compile(rb"[A-Za-z0-9-]+").fullmatch

@@ -8,6 +8,7 @@ looks like ``chunked`` — all of them end here, as :class:`~dyups.errors.Reques
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from dyups.errors import RequestRefused
 from dyups.http1 import fields as f
@@ -25,17 +26,19 @@ from dyups.http1.fields import (
 from dyups.http1.target import BadTarget, normalise, split_absolute
 
 # RFC 9112 section 3; nginx takes any method of capital letters, '_' and '-', and more spaces than one.
-_LINE = re.compile(rb"([A-Z_-]+) +([!-~\x80-\xff]+) +HTTP/([1-9][0-9]*)\.([0-9]{1,3}) *").fullmatch
-_HOST = re.compile(
+_LINE: Final = re.compile(rb"([A-Z_-]+) +([!-~\x80-\xff]+) +HTTP/([1-9][0-9]*)\.([0-9]{1,3}) *").fullmatch
+_HOST: Final = re.compile(
     rb"(\[[0-9A-Fa-f:.]+\]|(?!\.(?::|\Z)|.*\.\.)[A-Za-z0-9!$&'()*+,;=._~%\x80-\xff-]+?)\.?(?::[0-9]*)?"
 ).fullmatch
 #: The end of a head whose lines may end with a bare LF.
-BARE_END = re.compile(rb"\n\r?\n").search
+BARE_END: Final = re.compile(rb"\n\r?\n").search
 
-READER = FieldReader(f.REQUEST_KINDS, strict_names=True)
+READER: Final = FieldReader(f.REQUEST_KINDS, strict_names=True)
 
 #: Fields that tell of a request's body.
-_OF_BODY = frozenset({b"content-length", b"transfer-encoding", b"expect", b"content-type", b"content-encoding"})
+_OF_BODY = frozenset(
+    {b"content-length", b"transfer-encoding", b"expect", b"content-type", b"content-encoding"}
+)
 
 # What Connection may hold in nearly every request, with its meaning: (close, keep-alive).
 _CLOSE, _KEEP_ALIVE = b"close", b"keep-alive"

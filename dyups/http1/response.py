@@ -7,6 +7,7 @@ that RFC 9112 would let two readers frame differently is :class:`~dyups.errors.B
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from dyups.errors import BadResponse
 from dyups.http1 import fields as f
@@ -23,9 +24,9 @@ from dyups.http1.fields import (
 )
 from dyups.http1.request import split_bare
 
-_LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?").fullmatch
+_LINE: Final = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?").fullmatch
 
-READER = FieldReader(f.RESPONSE_KINDS, strict_names=False)
+READER: Final = FieldReader(f.RESPONSE_KINDS, strict_names=False)
 
 
 class StatusLine:

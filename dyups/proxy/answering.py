@@ -5,6 +5,8 @@ It is what serves a location drives (:class:`~dyups.proxy.client.ClientSide`); `
 
 from __future__ import annotations
 
+from typing import Final
+
 from dyups.errors import RequestRefused
 from dyups.http1.request import RequestHead
 from dyups.proxy import answers
@@ -19,9 +21,9 @@ from dyups.proxy.route import ListenRoutes
 from dyups.proxy.serving import DISCARD
 from dyups.upstream.group import Group
 
-_KEEP = b"Connection: keep-alive\r\n\r\n"
-_KEEP_FOR = b"Connection: keep-alive\r\nKeep-Alive: timeout=%d\r\n\r\n"
-_CLOSE = b"Connection: close\r\n\r\n"
+_KEEP: Final = b"Connection: keep-alive\r\n\r\n"
+_KEEP_FOR: Final = b"Connection: keep-alive\r\nKeep-Alive: timeout=%d\r\n\r\n"
+_CLOSE: Final = b"Connection: close\r\n\r\n"
 #: Bytes of a broken request line that the error log shows.
 _MOST_SHOWN = 1024
 

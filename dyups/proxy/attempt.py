@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from time import monotonic
+from typing import Final
 
 from twisted.internet.error import TimeoutError, UserError
 from twisted.internet.interfaces import IConnector
@@ -26,13 +27,13 @@ from dyups.upstream.group import Group
 from dyups.upstream.peer import Peer
 
 #: Bytes of a request's body that are kept to be sent again; beyond that a request is asked once.
-MOST_HELD = 65536
+MOST_HELD: Final = 65536
 
 #: Bytes of a chunked body that are gathered for a server that speaks HTTP/1.0; beyond that the client has to tell the
 #: length itself (411).
-MOST_GATHERED = 1 << 20
+MOST_GATHERED: Final = 1 << 20
 
-NOT_TRIED: frozenset[Peer] = frozenset()
+NOT_TRIED: Final[frozenset[Peer]] = frozenset()
 _TIMED_OUT = "upstream timed out (110: Connection timed out)"
 
 

@@ -7,14 +7,14 @@ one addition; limits are padded by one period (see :meth:`Deadlines.limit`) so t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Final, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-NEVER = float("inf")
+NEVER: Final = float("inf")
 
 _log = Logger()
 

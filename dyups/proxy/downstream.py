@@ -15,6 +15,8 @@ location drives the rest through :class:`~dyups.proxy.client.ClientSide`.
 
 from __future__ import annotations
 
+from typing import Final
+
 from twisted.internet.interfaces import IProtocol, IPushProducer, ITransport
 from twisted.python.failure import Failure
 from zope.interface import classImplements
@@ -30,9 +32,9 @@ from dyups.proxy.plane import DataPlane, complain
 from dyups.proxy.route import ListenRoutes
 from dyups.proxy.serving import DISCARD
 
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 #: Bytes of further requests that are taken in while one is answered.
-MOST_AHEAD = 65536
+MOST_AHEAD: Final = 65536
 
 
 class ClientConnection(ClientPhases):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dyups.http1.request import RequestHead
 from dyups.http1.response import ResponseHead
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from dyups.proxy.route import Route, ServerRoutes
 
 #: How often a request may be sent elsewhere within the server (``NGX_HTTP_MAX_URI_CHANGES``).
-MOST_REDIRECTS = 10
+MOST_REDIRECTS: Final = 10
 
 #: Of a connection that has had no request yet; nobody changes a head.
-NO_HEAD = RequestHead()
+NO_HEAD: Final = RequestHead()
 
 
 class AttemptRecord:

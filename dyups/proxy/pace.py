@@ -7,6 +7,7 @@ Back-pressure both ways, ``send_timeout``, ``lingering_close``: what holds for a
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from twisted.internet.interfaces import ITransport
 
@@ -20,7 +21,12 @@ from dyups.proxy.route import ListenRoutes
 from dyups.proxy.serving import DISCARD
 from dyups.proxy.unsent import in_flight, unsent_bytes
 
-HEAD, BODY, BUSY, TUNNEL, LINGER, GONE = range(6)
+HEAD: Final = 0
+BODY: Final = 1
+BUSY: Final = 2
+TUNNEL: Final = 3
+LINGER: Final = 4
+GONE: Final = 5
 STATE_NAMES = ("HEAD", "BODY", "BUSY", "TUNNEL", "LINGER", "GONE")
 
 

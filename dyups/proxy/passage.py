@@ -7,7 +7,7 @@ rewrite phase; it holds the request's body until the location's content takes it
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from dyups.proxy.client import BodySink
 from dyups.proxy.exchange import Exchange
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dyups.proxy.phases import ClientPhases
 
 #: Bytes of a request's body that are held for a request that waits; then the client is.
-MOST_HELD = 65536
+MOST_HELD: Final = 65536
 
 
 class Phase(Protocol):

@@ -13,7 +13,7 @@ Between requests it lies idle in its peer's pool.  States, and what data means i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IPushProducer, ITransport
@@ -32,7 +32,13 @@ if TYPE_CHECKING:
     from dyups.proxy.plane import DataPlane
     from dyups.upstream.peer import Peer
 
-IDLE, HEAD, LENGTH, CHUNKED, CLOSE, TUNNEL, GONE = range(7)
+IDLE: Final = 0
+HEAD: Final = 1
+LENGTH: Final = 2
+CHUNKED: Final = 3
+CLOSE: Final = 4
+TUNNEL: Final = 5
+GONE: Final = 6
 STATE_NAMES = ("IDLE", "HEAD", "LENGTH", "CHUNKED", "CLOSE", "TUNNEL", "GONE")
 
 # A head longer than this is no head; nginx's proxy_buffer_size plays this part there.

@@ -10,7 +10,7 @@ A client that is no connection of ours (``resource``) takes heads as values and 
 from __future__ import annotations
 
 from time import monotonic
-from typing import Protocol
+from typing import Final, Protocol
 
 from dyups.http1.chunked import LAST_CHUNK, BadChunk, ChunkedReader, chunk
 from dyups.http1.reasons import status_line
@@ -25,7 +25,7 @@ from dyups.upstream.group import Group
 from dyups.upstream.peer import Peer
 
 #: A number of requests beyond any ``keepalive_requests``: such a link is closed when it is given back.
-_NOT_AGAIN = 1 << 30
+_NOT_AGAIN: Final = 1 << 30
 
 
 class HeadTaker(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from dyups.proxy.client import BodySink
 from dyups.proxy.exchange import Exchange
@@ -38,4 +38,4 @@ class _Discard:
         """Nobody to tell."""
 
 
-DISCARD: BodySink = _Discard()
+DISCARD: Final[BodySink] = _Discard()

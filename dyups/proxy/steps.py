@@ -7,7 +7,7 @@ is no step but a phase (``passage``).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from dyups.config.model import Location, ReturnStep, SetStep, Step, Template
 from dyups.config.parser import encode
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from dyups.proxy.route import Route
 
 #: What a step, or a phase, says of the request.
-NEXT = 0
+NEXT: Final = 0
 """Go on with what follows."""
-BREAK = 1
+BREAK: Final = 1
 """The rewrite phase is over; go on with the phase that follows it."""
-AGAIN = 2
+AGAIN: Final = 2
 """The path has changed: a location is to be found anew."""
-DONE = 3
+DONE: Final = 3
 """The request is answered, or has been sent elsewhere."""
-WAIT = 4
+WAIT: Final = 4
 """A phase's alone: somebody will go on with the request later."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
