@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from dyups.config.build_http import build_http
@@ -64,6 +65,8 @@ def build(tree: Tree, *, prefix: str, variables: VariableTable, default_port: in
     if default_port is None:
         default_port = 80 if os.geteuid() == 0 else 8000
     scope = Scope(prefix, variables, frozenset(_user_variables(tree.directives)), default_port)
+    if tree.files:
+        scope = replace(scope, folder=os.path.dirname(tree.files[0]))
     values, structure = read_block(tree.directives, Context.MAIN, scope, Values())
     blocks = _only_once(structure)
     if "events" not in blocks:
@@ -91,7 +94,7 @@ def _only_once(structure: Iterable[Directive]) -> dict[str, Directive]:
 def _user_variables(directives: Iterable[Directive]) -> Iterator[str]:
     """The names that ``set`` and named groups define anywhere: a variable may be used above its definition."""
     for directive in directives:
-        if directive.name == "set" and directive.args:
+        if directive.name in ("set", "auth_request_set") and directive.args:
             yield directive.args[0].removeprefix("$").lower()
         elif directive.name == "server_name":
             yield from (name for text in directive.args if text.startswith("~") for name in group_names(text))

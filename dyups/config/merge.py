@@ -44,8 +44,9 @@ class Values:
         return self.own.get(owner, {})
 
     def make(self, owner: type[T]) -> T:
-        """The frozen ``owner``, with its defaults where nothing was set."""
-        return owner(**self.of(owner))
+        """The frozen ``owner``, with its defaults where nothing was set, and the families of settings within it."""
+        families = {name: self.make(kind) for name, kind in getattr(owner, "FAMILIES", {}).items()}
+        return owner(**families, **self.of(owner))
 
 
 def read_block(
@@ -58,12 +59,19 @@ def read_block(
     values = outer.inner()
     structure: list[Directive] = []
     seen: set[str] = set()
+    filled: set[tuple[object, str]] = set()
     for directive in directives:
         entry = check(directive, context)
         if directive.name in seen and not entry.several:
             raise directive.error(f'"{directive.name}" directive is duplicate')
         if entry.generic or entry.effect is Effect.NO_EFFECT:
-            _store(values, entry, read(entry, directive, scope), first=directive.name not in seen)
+            _store(
+                values,
+                entry,
+                read(entry, directive, scope),
+                first=(entry.owner, entry.attribute) not in filled,
+            )
+            filled.add((entry.owner, entry.attribute))
         else:
             structure.append(directive)
         seen.add(directive.name)

@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
+from dyups.config.access import AccessSettings as AccessSettings
 from dyups.config.specs import DEFAULT_LINE as DEFAULT_LINE
 from dyups.config.specs import BalancingSpec as BalancingSpec
 from dyups.config.specs import Place as Place
@@ -147,6 +148,9 @@ class AccessLog:
 class LocationSettings:
     """What may be said per location; merged from ``http`` and ``server``.  Times in seconds, sizes in bytes."""
 
+    FAMILIES: ClassVar[dict[str, type]] = {"access": AccessSettings}
+    """Fields that are settings of a module of their own."""
+    access: AccessSettings = AccessSettings()
     access_log: tuple[AccessLog | None, ...] = ()
     """None stands for ``off``, which wins over the others of its block."""
     client_body_timeout: float = 60.0

@@ -30,9 +30,16 @@ class Scope:
     log_buffers: dict[str, tuple[int, float]] = field(default_factory=dict)
     """Size and time of each buffered log by its path: a file has one buffer."""
 
+    folder: str = ""
+    """Of the configuration file, where certificates and passwords start; empty for the prefix."""
+
     def path(self, text: str) -> str:
         """The absolute path of a file named relative to the prefix."""
         return os.path.normpath(os.path.join(self.prefix, text))
+
+    def beside(self, text: str) -> str:
+        """The absolute path of a file named relative to the configuration file (``ngx_conf_full_name``)."""
+        return self.path(os.path.join(self.folder, text))
 
     def template(self, text: str) -> Template:
         """The compiled text; raises ConfigError for unknown variables."""

@@ -9,6 +9,10 @@
     route        which server, which location; compiled once from the settings
     steps        the rewrite phase
     passage      phases that may wait: limits, access, scripts
+    restrictions which of them a location has
+    access       addresses; satisfy
+    auth         passwords of requests
+    passwords    password files
     contents     what a location does: return, echo, nothing
     forwards     proxy_pass: which group is asked, and for which target
     literals     groups of targets that are no upstream by name

@@ -44,8 +44,12 @@ def send(client: ClientSide, status: int, body: bytes, content_type: bytes, more
         body = b""
         entity = b""
     else:
+        if exchange.carried is not None:
+            content_type = exchange.carried.content_type or content_type
         kind = b"Content-Type: %b\r\n" % content_type if content_type else b""
         entity = b"%bContent-Length: %d\r\n" % (kind, len(body))
+    if exchange.carried is not None:
+        more = exchange.carried.lines + more
     if route.adds is not None:
         more += route.adds.lines(exchange)
     head = b"%b%b%b%b" % (head, entity, more, client.answer_tail())

@@ -18,6 +18,7 @@ from dyups.proxy.forwards import ConstantTarget, VariableTarget
 from dyups.proxy.literals import ImplicitGroups
 from dyups.proxy.passage import Phase
 from dyups.proxy.plane import DataPlane
+from dyups.proxy.restrictions import Restrictions
 from dyups.proxy.serving import DISCARD, Serving
 from dyups.upstream.group import Group
 
@@ -88,6 +89,7 @@ class LocationMaker:
     ) -> None:
         self._plane = plane
         self._resources = resources
+        self._restrictions = Restrictions(plane)
         self._implicit = ImplicitGroups(literals, any_literal=any_literal)
 
     def serving(self, location: Location) -> Serving:
@@ -105,4 +107,4 @@ class LocationMaker:
 
     def phases(self, location: Location) -> tuple[Phase, ...]:
         """What the location does between the rewrite phase and its content."""
-        return ()
+        return self._restrictions.phases(location)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -67,6 +67,11 @@ class Deadlines:
     def watched(self) -> list[Timed]:
         """Everything that is looked at."""
         return [*self._timed]
+
+    def call_later(self, seconds: float, call: Callable[[], object]) -> IDelayedCall:
+        """A timer, for what few requests need: the reactor's own."""
+        delayed: IDelayedCall = self._clock.callLater(seconds, call)
+        return delayed
 
     def look(self) -> None:
         """Move ``now`` on and call all that are late."""

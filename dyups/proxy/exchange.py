@@ -42,6 +42,17 @@ class AttemptRecord:
         self.response_time = -1.0
 
 
+class Carried:
+    """What goes with whatever answers the request in the end: lines of the head, each with its line end."""
+
+    __slots__ = ("content_type", "lines")
+
+    def __init__(self, lines: bytes, content_type: bytes = b"") -> None:
+        self.lines = lines
+        self.content_type = content_type
+        """In place of the answer's own; empty where that has its way."""
+
+
 class Exchange:
     """A request under way."""
 
@@ -51,6 +62,7 @@ class Exchange:
         "attempts",
         "body_sent",
         "captures",
+        "carried",
         "client",
         "error_status",
         "head",
@@ -100,6 +112,8 @@ class Exchange:
         """The status that ``error_page`` gives to whatever answers; 0 where that has its own."""
         self.upstream_head: ResponseHead | None = None
         """The head of the server's answer (``$upstream_http_name``)."""
+        self.carried: Carried | None = None
+        """What a phase or a server has said already of the head of the answer."""
         self.captures: re.Match[bytes] | None = None
         """The last regular expression that matched, for ``$1`` to ``$9``."""
         if self.user:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Protocol
 
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IConnector
 from twisted.logger import Logger, LogLevel
 
@@ -69,6 +70,7 @@ class DataPlane:
         "deadlines",
         "dial",
         "draining",
+        "in_thread",
         "log",
         "names",
         "upstreams",
@@ -94,6 +96,8 @@ class DataPlane:
         """Some text of the configuration reads ``$upstream_*`` variables."""
         self.names: TargetNames | None = None
         """Looks names up that requests bring, where a ``resolver`` is set."""
+        self.in_thread: Callable[[Callable[[], Any]], Deferred[Any]] = maybeDeferred
+        """Runs a call that takes its time on a thread; the Deferred fires here with what it returns."""
         self.version = VERSION
         self.log: Callable[[Exchange], None] = _unlogged
         """Writes a complete request to the access logs of its location."""

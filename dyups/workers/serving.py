@@ -53,6 +53,7 @@ class ServingSide:
         deadlines = Deadlines(reactor, period_for(limits_of(http)), self._tick)
         self.plane = DataPlane(upstreams, deadlines, dial_through(reactor), attempts_wanted=attempts_wanted)
         self.plane.names = TargetNames(Resolvers(reactor, self._in_thread))
+        self.plane.in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
         self.access_logs = AccessLogs(http, partial(complain, "alert"))
         self.plane.log = self.access_logs.write
         literals, _ = constant_groups(http, lenient=True, query=query)

@@ -59,7 +59,8 @@ def world_of(resource: Any, http: str = ROOT, turns: Clock | None = None) -> Wor
     def make(location: Location) -> Serving:
         return ResourceServing(resource, location, turns or Clock())
 
-    return World(http, resources={"dyups_interface": make})
+    # Closed to the outside by default; here it is the resource that matters.
+    return World("allow all; " + http, resources={"dyups_interface": make})
 
 
 def get(path: bytes = b"/", more: bytes = b"", method: bytes = b"GET", version: bytes = b"1.1") -> bytes:

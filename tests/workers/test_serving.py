@@ -25,7 +25,7 @@ server {
     access_log off;
     location / { return 200 "yes"; }
     location /named/ { proxy_pass http://app.example:82; }
-    location /admin/ { dyups_interface; }
+    location /admin/ { dyups_interface; allow all; }
 }
 """
 

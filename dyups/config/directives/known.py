@@ -12,7 +12,7 @@ _FAMILIES: dict[str, str] = {
         stream
     """,
     "Choosing a location": """
-        absolute_redirect auth_delay break client_body_in_file_only disable_symlinks early_hints
+        absolute_redirect break client_body_in_file_only disable_symlinks early_hints
         error_page http2_body_preread_size http2_chunk_size http2_idle_timeout
         http2_max_concurrent_pushes http2_max_concurrent_streams http2_max_field_size
         http2_max_header_size http2_max_requests http2_push http2_push_preload
@@ -21,7 +21,7 @@ _FAMILIES: dict[str, str] = {
         limit_except limit_rate limit_rate_after max_headers max_ranges msie_padding msie_refresh
         port_in_redirect post_action quic_active_connection_id_limit quic_gso quic_host_key
         quic_retry read_ahead recursive_error_pages rewrite rewrite_log
-        satisfy send_lowat server_name_in_redirect subrequest_output_buffer_size try_files
+        send_lowat server_name_in_redirect subrequest_output_buffer_size try_files
         uninitialized_variable_warn
     """,
     "Variables": """
@@ -55,9 +55,9 @@ _FAMILIES: dict[str, str] = {
         xslt_string_param xslt_stylesheet xslt_types
     """,
     "Access": """
-        allow auth_basic auth_basic_user_file auth_jwt auth_jwt_claim_set auth_jwt_header_set
-        auth_jwt_key_file auth_jwt_key_request auth_jwt_leeway auth_jwt_type auth_request
-        auth_request_set deny limit_conn limit_conn_dry_run limit_conn_log_level limit_conn_status
+        auth_jwt auth_jwt_claim_set auth_jwt_header_set
+        auth_jwt_key_file auth_jwt_key_request auth_jwt_leeway auth_jwt_type
+        limit_conn limit_conn_dry_run limit_conn_log_level limit_conn_status
         limit_conn_zone limit_req limit_req_dry_run limit_req_log_level limit_req_status
         limit_req_whitelist limit_req_zone limit_zone referer_hash_bucket_size referer_hash_max_size
         secure_link secure_link_md5 secure_link_secret sysguard sysguard_cpu sysguard_free

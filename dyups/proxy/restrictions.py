@@ -1,0 +1,49 @@
+"""Which restrictions a location has: from its settings to the phases before its content.
+
+``contents`` asks once for each location; what the phases do is told in ``limits``, ``access``, ``auth`` and
+``authrequest``.
+"""
+
+from __future__ import annotations
+
+from dyups.config.model import Location, ResourceContent
+from dyups.proxy.access import AccessPhase, AddressRules, Check, OnlyLocal
+from dyups.proxy.auth import BasicAuth
+from dyups.proxy.passage import Phase
+from dyups.proxy.passwords import PasswordFiles
+from dyups.proxy.plane import DataPlane
+
+#: Contents that are closed to the outside unless the configuration says who may ask.
+CLOSED = frozenset({"dyups_interface", "dyups_status"})
+
+
+class Restrictions:
+    """Makes the phases; all locations of a process share what they remember of passwords."""
+
+    def __init__(self, plane: DataPlane) -> None:
+        self._plane = plane
+        self._passwords = PasswordFiles(plane.in_thread)
+
+    def phases(self, location: Location) -> tuple[Phase, ...]:
+        """Limits, then access, as ``ngx_http_core_module`` orders them."""
+        return tuple(self._access(location))
+
+    def _access(self, location: Location) -> list[Phase]:
+        settings = location.settings.access
+        checks = self._checks(location)
+        if not checks:
+            return []
+        any_will_do = settings.satisfy == "any"
+        deadlines = self._plane.deadlines
+        return [AccessPhase(checks, deadlines, any_will_do=any_will_do, delay=settings.auth_delay)]
+
+    def _checks(self, location: Location) -> list[Check]:
+        settings, content = location.settings.access, location.content
+        checks: list[Check] = []
+        if settings.access_rules:
+            checks.append(AddressRules(settings.access_rules))
+        if settings.auth_basic is not None and settings.auth_basic_user_file is not None:
+            checks.append(BasicAuth(settings.auth_basic, settings.auth_basic_user_file, self._passwords))
+        if isinstance(content, ResourceContent) and content.name in CLOSED and not settings.asks:
+            checks.append(OnlyLocal(content.name))
+        return checks
