@@ -27,6 +27,7 @@ from dyups.persist.files import Files
 from dyups.proxy.variables import variables_of_run_time
 from dyups.workers.configuration import Configuration, Source, read_configuration
 from dyups.workers.early import EarlyEnd
+from dyups.workers.notify import manager_of
 from dyups.workers.pidfile import PidFile
 from dyups.workers.privileges import Refused, check_can_become
 
@@ -165,15 +166,15 @@ def serving(options: Options, observer: ErrorLogObserver) -> IService:
     from dyups.workers.master import MasterProcess
     from dyups.workers.process import ServingProcess
 
-    configuration = options.configuration
+    configuration, manager = options.configuration, manager_of(os.environ)
     service: IService
     try:
         if configuration.settings.master_process:
             if (identity := configuration.serve_as.identity) is not None:
                 check_can_become(identity)
-            service = MasterProcess(options.source, configuration, observer, reactor)
+            service = MasterProcess(options.source, configuration, observer, reactor, manager=manager)
         else:
-            service = ServingProcess(configuration, observer, reactor)
+            service = ServingProcess(configuration, observer, reactor, manager)
         options.early.hold(reactor)
         return service
     except (ConfigError, Refused) as error:

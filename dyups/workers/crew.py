@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from dyups.control.change import Changes
+from dyups.errors import ConfigError
 from dyups.proxy.plane import complain
 from dyups.shared.slots import Reader
 from dyups.shared.zone import Zone
@@ -60,8 +61,23 @@ def workers_wanted(configuration: Configuration) -> int:
     return configuration.settings.worker_processes or len(os.sched_getaffinity(0))
 
 
+def _zone(size: int, count: int) -> Zone:
+    try:
+        return Zone(size, count)
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+    except ValueError as error:
+        reason = str(error)
+    raise ConfigError(
+        f"the shared zone for {count} workers (dyups_shm_zone_size {size}) cannot be made: {reason}"
+    )
+
+
 class Crew:
-    """See the module.  ``clock`` gives delays, ``now`` is the machine's monotonic clock."""
+    """See the module.  ``clock`` gives delays, ``now`` is the machine's monotonic clock.
+
+    Made, its shared zone is there; raises ConfigError where that cannot be.
+    """
 
     def __init__(
         self,
@@ -78,7 +94,7 @@ class Crew:
         """Addresses of names that stand in the configuration outside of upstreams."""
         self.size = workers_wanted(configuration)
         dyups = configuration.http.dyups
-        self.zone = Zone(dyups.dyups_shm_zone_size, self.size)
+        self.zone = _zone(dyups.dyups_shm_zone_size, self.size)
         self.patience: Patience = patience_for(dyups.dyups_read_msg_timeout)
         self.current = True
         """No reload has made another map since."""

@@ -43,6 +43,7 @@ from dyups.workers.configuration import Configuration, Source, read_configuratio
 from dyups.workers.crew import Crew, workers_wanted
 from dyups.workers.link import State
 from dyups.workers.naming import Naming
+from dyups.workers.notify import NOBODY, Manager
 from dyups.workers.privileges import hand_over_logs
 from dyups.workers.publisher import ToWorkers
 from dyups.workers.serving import api_enabled
@@ -75,8 +76,10 @@ class MasterProcess(Service):
         logs: ErrorLogObserver,
         reactor: Any,
         now: Callable[[], float] = time.monotonic,
+        manager: Manager = NOBODY,
     ) -> None:
         self._source = source
+        self._manager = manager
         self._logs = logs
         self._reactor = reactor
         self._now = now
@@ -98,6 +101,11 @@ class MasterProcess(Service):
         self._watch = self._dump_watch(self._truth)
         snapshots = Snapshots(reactor, lambda: self._truth.upstreams)
         self._spawn = Spawner(reactor, self._sockets_of, snapshots, lambda: logs.standard_error)
+        try:
+            self._first = self._crew_of(self._truth)
+        except ConfigError:
+            self._sockets.close()
+            raise
         self._checking = LoopingCall(self._check)
         self._checking.clock = reactor
         self._ending = False
@@ -169,6 +177,8 @@ class MasterProcess(Service):
             other.quit(True, IDLE)
         if crew is self.crews[-1]:
             self._sockets.close_others(crew.configuration.http.listens, crew.size)
+            if not self._ending:
+                self._manager.ready(f"{crew.size} workers serve")
 
     def crew_gone(self, crew: Crew) -> None:
         """Forget it; the last one may be what the end of the process waits for."""
@@ -198,19 +208,22 @@ class MasterProcess(Service):
     def _start(self) -> None:
         self._checking.start(CHECK, now=False)
         self._naming.follow(self._truth.upstreams, self.changes.readdress)
-        self._start_crew()
+        self._start_crew(self._first)
         if self._watch is not None:
             self._watch.start()
 
-    def _start_crew(self) -> None:
-        truth = self._truth
-        crew = Crew(
+    def _crew_of(self, truth: Truth) -> Crew:
+        """Its workers, not started yet.  Raises ConfigError where there cannot be a zone for them."""
+        return Crew(
             truth.configuration, truth.constants, self, self.changes, self._spawn, self._reactor, self._now
         )
+
+    def _start_crew(self, crew: Crew) -> None:
         self.crews.append(crew)
         crew.start()
 
     def _check(self) -> None:
+        self._manager.alive()
         for crew in [*self.crews]:
             try:
                 crew.check()
@@ -224,6 +237,7 @@ class MasterProcess(Service):
 
     async def _stop_all(self) -> None:
         self._ending = True
+        self._manager.stopping()
         self._presence.end()
         self._signals.uninstall()
         self._naming.stop()
@@ -249,6 +263,7 @@ class MasterProcess(Service):
         """Stop when the requests under way are done; new connections are refused from now on."""
         complain("notice", "signal 3 (SIGQUIT) received, shutting down")
         self._ending = True
+        self._manager.stopping()
         self._sockets.close()
         for crew in [*self.crews]:
             crew.quit(True)
@@ -259,6 +274,7 @@ class MasterProcess(Service):
         """The workers quit, the master stays; a terminal's window that has another size is none of our business."""
         if has_terminal():
             return
+        self._manager.status("the workers were told to quit (SIGWINCH)")
         for crew in [*self.crews]:
             crew.quit(True)
 
@@ -283,14 +299,19 @@ class MasterProcess(Service):
         return Deferred.fromCoroutine(self._reload())
 
     async def _reload(self) -> None:
+        self._manager.reloading()
         try:
             await self.changes.alone(self._renew)
+            return
         except ConfigError as error:
-            complain("emerg", str(error))
+            reason = str(error)
         except OSError as error:
-            complain("emerg", reason_of(error))
+            reason = reason_of(error)
         except Exception:
             _log.failure("the configuration could not be reloaded")
+            reason = "see the error log"
+        complain("emerg", reason)
+        self._manager.ready(f"serving as before; the reload failed: {reason}")
 
     async def _renew(self) -> None:
         """Under the change lock: nothing is written to dump or journal while they are read."""
@@ -302,11 +323,21 @@ class MasterProcess(Service):
                 store.resume()
                 return
             changed = carry_over(self._truth, new)
-            self._open(new.configuration)
+            crew = self._opened(new)
         except BaseException:
             store.resume()
             raise
-        await self._take_over(new, changed)
+        await self._take_over(new, changed, crew)
+
+    def _opened(self, new: Truth) -> Crew:
+        """All that another configuration needs of the system, or nothing: logs, sockets, the zone of its workers."""
+        crew = self._crew_of(new)
+        try:
+            self._open(new.configuration)
+        except BaseException:
+            crew.close()
+            raise
+        return crew
 
     def _open(self, configuration: Configuration) -> None:
         """The logs and sockets of another configuration, all or none."""
@@ -322,7 +353,7 @@ class MasterProcess(Service):
             raise
         self._logs.become(logs)
 
-    async def _take_over(self, new: Truth, changed: bool) -> None:
+    async def _take_over(self, new: Truth, changed: bool, crew: Crew) -> None:
         """From here on nothing can fail; ``changed`` is whether the new dump file lacks something."""
         if warning := new.configuration.serve_as.warning:
             complain("warn", warning)
@@ -335,9 +366,9 @@ class MasterProcess(Service):
         self._naming.renew(new.configuration.http, new.upstreams)
         if changed:
             self._store.applied()
-        for crew in self.crews:
-            crew.current = False
-        self._start_crew()
+        for other in self.crews:
+            other.current = False
+        self._start_crew(crew)
         await before.abandon()
         if watch is not None:
             await watch.stop()

@@ -29,6 +29,7 @@ from dyups.script.verbs import Verbs
 from dyups.workers.configuration import Configuration
 from dyups.workers.listening import close_all, open_all
 from dyups.workers.naming import Naming
+from dyups.workers.notify import NOBODY, Manager
 from dyups.workers.serving import ServingSide, api_enabled, query_of
 from dyups.workers.signals import Signals, refuse_upgrade
 from dyups.workers.truth import establish
@@ -53,7 +54,10 @@ class ServingProcess(Service):
 
     name = "dyups"
 
-    def __init__(self, configuration: Configuration, error_logs: Reopening, reactor: Any) -> None:
+    def __init__(
+        self, configuration: Configuration, error_logs: Reopening, reactor: Any, manager: Manager = NOBODY
+    ) -> None:
+        self._manager = manager
         http = configuration.http
         self._reactor = reactor
         self._error_logs = error_logs
@@ -119,11 +123,13 @@ class ServingProcess(Service):
         self._signals.install()
         if self._watch is not None:
             self._watch.start()
+        self._manager.ready("one process serves")
 
     @inlineCallbacks
     def stopService(self) -> Any:
         """Accept no more, and bring what is not in the dump file yet to disk."""
         yield super().stopService()  # type: ignore[no-untyped-call]
+        self._manager.stopping()
         self._signals.uninstall()
         self._naming.stop()
         self._presence.end()

@@ -12,8 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.model import Listen
 from dyups.control.condition import ALWAYS
+from dyups.errors import ConfigError
 from dyups.metrics.errorlog import ErrorLogObserver
 from dyups.workers import child as child_module
+from dyups.workers import crew as crew_module
 from dyups.workers import master as module
 from dyups.workers import sockets as sockets_module
 from dyups.workers import truth as truth_module
@@ -22,6 +24,7 @@ from dyups.workers.configuration import Source, read_configuration
 from dyups.workers.crew import Crew
 from dyups.workers.link import State
 from dyups.workers.master import MasterProcess
+from dyups.workers.notify import Manager
 from tests.workers.fakes import FakeLink, FakeProcess, complaints
 from tests.workers.test_process import Reactor
 from tests.workers.test_sockets import FakeSocket
@@ -61,6 +64,7 @@ class MasterCase(SynchronousTestCase):
         self.reactor = Reactor()
         self.said = complaints(self, module, child_module, truth_module)
         self.opened: list[FakeSocket] = []
+        self.told: list[bytes] = []
         self.titles: list[str] = []
         self.patch(FakeSpawner, "made", [])
         self.patch(module, "Spawner", FakeSpawner)
@@ -84,7 +88,8 @@ class MasterCase(SynchronousTestCase):
         configuration = read_configuration(source)
         logs = ErrorLogObserver(configuration.settings.error_log)
         self.addCleanup(logs.close)
-        master = MasterProcess(source, configuration, logs, self.reactor, self.reactor.seconds)
+        manager = Manager(self.told.append, now=lambda: 5_000)
+        master = MasterProcess(source, configuration, logs, self.reactor, self.reactor.seconds, manager)
         master.startService()
         self.addCleanup(self.stop, master)
         for call, arguments, keywords in self.reactor.whenRunningHooks:
@@ -242,12 +247,65 @@ class SignalTests(MasterCase):
         self.assertEqual(self.said_to(self.running()[0]), ["reopen"])
 
 
+class NoZoneTests(MasterCase):
+    """The system gives no memory for a shared zone."""
+
+    def deny(self, error: Exception) -> None:
+        def refuse(size: int, count: int) -> None:
+            raise error
+
+        self.patch(crew_module, "Zone", refuse)
+
+    def test_start(self) -> None:
+        """Nothing is started, and the reason is said; the sockets are closed."""
+        self.deny(OSError(24, "Too many open files"))
+        error = self.assertRaises(ConfigError, self.made)
+        self.assertIn("cannot be made: Too many open files", str(error))
+        self.assertTrue(self.opened[0].closed)
+
+    def test_reload(self) -> None:
+        """Nothing has changed: the old workers go on, and changes reach them and the disk."""
+        master = self.made(SERVER + DUMP)
+        self.serve(master)
+        before = self.running()
+        self.deny(ValueError("no zone can have this size"))
+        self.configure(SERVER + DUMP + "server { listen 127.0.0.1:82; access_log off; }")
+        signal.raise_signal(signal.SIGHUP)
+        self.assertIn("(dyups_shm_zone_size 2097152) cannot be made: no zone can have this", self.said[-1][1])
+        self.assertEqual((len(master.crews), self.running(), len(self.opened)), (1, before, 1))
+        self.assertTrue(master.crews[0].current)
+        made = master.changes.update("later", "server 127.0.0.1:1;")
+        self.acknowledge(master)
+        self.successResultOf(made)
+        self.assertIn("later", (self.prefix / "conf" / "up.conf.journal").read_bytes().decode("latin-1"))
+
+
 class ReloadTests(MasterCase):
     """HUP."""
 
     def reload(self, *http: str) -> None:
         self.configure(*http)
         signal.raise_signal(signal.SIGHUP)
+
+    def test_manager(self) -> None:
+        """systemd hears when all workers serve, of each reload with what came of it, and of the end."""
+        master = self.made()
+        self.assertEqual(self.told, [])
+        self.serve(master)
+        self.assertEqual(self.told, [b"READY=1\nSTATUS=2 workers serve"])
+        self.reload(SERVER + ONE, "worker_processes 1;")
+        self.assertEqual(self.told[1:], [b"RELOADING=1\nMONOTONIC_USEC=5\nSTATUS=reloading"])
+        self.serve(master)
+        self.assertEqual(self.told[2:], [b"READY=1\nSTATUS=1 workers serve"])
+        self.reload("bogus;")
+        (ready, status) = self.told[-1].split(b"\n", 1)
+        self.assertEqual(ready, b"READY=1")
+        self.assertTrue(
+            status.startswith(b'STATUS=serving as before; the reload failed: unknown directive "bogus"'),
+            status,
+        )
+        self.stop(master)
+        self.assertEqual(self.told[-1], b"STOPPING=1\nSTATUS=shutting down")
 
     def test_reload(self) -> None:
         """New workers start; the old ones quit when the new ones serve; sockets that stay are the same ones."""
