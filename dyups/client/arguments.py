@@ -16,7 +16,7 @@ from dyups.client.place import DEFAULT_URL
 Calls = Mapping[str, Callable[..., Any]]
 
 EPILOG = """\
-BODY and COMMANDS are a text, @FILE for what a file holds, or - for standard input.
+BODY and COMMANDS are a text, @FILE for what a file holds, or - for stdin.
 
 examples:
   dyups-ctl list

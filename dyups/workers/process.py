@@ -55,7 +55,12 @@ class ServingProcess(Service):
     name = "dyups"
 
     def __init__(
-        self, configuration: Configuration, error_logs: Reopening, reactor: Any, manager: Manager = NOBODY
+        self,
+        configuration: Configuration,
+        error_logs: Reopening,
+        reactor: Any,
+        manager: Manager = NOBODY,
+        signals: type[Signals] = Signals,
     ) -> None:
         self._manager = manager
         http = configuration.http
@@ -81,7 +86,7 @@ class ServingProcess(Service):
         self._sockets = open_all(http.listens)
         self._quitting = LoopingCall(self._stop_if_alone)
         self._quitting.clock = reactor
-        self._signals = Signals(
+        self._signals = signals(
             reactor,
             {
                 signal.SIGUSR1: self.reopen,

@@ -36,6 +36,13 @@ class Signals:
         self._reactor.callFromThread(self._calls[signal.Signals(number)])
 
 
+class NoSignals(Signals):
+    """The process is somebody else's, and so are its signals."""
+
+    def install(self) -> None:
+        """They stay as they are."""
+
+
 def refuse_upgrade() -> None:
     """USR2: nginx's change of the binary needs two masters for a while, and each would make changes of its own."""
     complain(

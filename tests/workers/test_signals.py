@@ -11,7 +11,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.workers import signals as module
-from dyups.workers.signals import Signals, has_terminal
+from dyups.workers.signals import NoSignals, Signals, has_terminal
 
 
 class FakeReactor:
@@ -43,6 +43,15 @@ class SignalsTests(SynchronousTestCase):
         self.assertEqual(came, [2, 1])
         signals.uninstall()
         self.assertEqual([signal.getsignal(number) for number in calls], before)
+
+    def test_somebody_elses_process(self) -> None:
+        """A guest leaves the signals of the process as they are."""
+        before = signal.getsignal(signal.SIGUSR1)
+        signals = NoSignals(FakeReactor(), {signal.SIGUSR1: lambda: None})
+        signals.install()
+        self.assertIs(signal.getsignal(signal.SIGUSR1), before)
+        signals.uninstall()
+        self.assertIs(signal.getsignal(signal.SIGUSR1), before)
 
     def test_another_program(self) -> None:
         """USR2 changes nothing, and the log says so."""
