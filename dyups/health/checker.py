@@ -1,8 +1,9 @@
 """All servers under check: which they are, how many checks at once, and who hears of changes.
 
 The process that makes changes has one (the master, or the only process).  It is told what an upstream's servers are,
-each time they change, and keeps the state of those that stay: same upstream, same address, same settings of the
-check.  With ``unique`` the upstream does not count: one check serves all that ask for the same.
+each time they change, and keeps the state of those that stay: same upstream, same address.  Where only the settings
+of the check are others, a server is up or down as before, but its checks are counted anew.  With ``unique`` the
+upstream does not count: one check serves all that ask for the same.
 
 What it finds goes out in batches, a moment after it is found: every server that turned up or down, and every server
 that is new, so that whoever listens is right after each batch whatever was on the way before.
@@ -101,7 +102,7 @@ class Checker:
             for address in addresses:
                 target = before.get(address)
                 if target is None or target.check != check:
-                    target = self._target(address, check, spread)
+                    target = self._target(address, check, spread, target)
                     self._found.append(Finding(key, str(address), target.verdict.down))
                 target.names[key] = name
                 after[address] = target
@@ -113,12 +114,14 @@ class Checker:
         if self._found:
             self._tell_soon()
 
-    def _target(self, address: Address, check: CheckSpec, spread: bool) -> Target:
+    def _target(self, address: Address, check: CheckSpec, spread: bool, before: Target | None) -> Target:
         shared = self._shared.get((address, check)) if check.unique else None
         if shared is not None:
             return shared
         target = Target(address, check, self._next_index, self)
         self._next_index += 1
+        if before is not None:
+            target.verdict.down = before.verdict.down
         if check.unique:
             self._shared[address, check] = target
         delay = self._draw() * max(check.interval, LEAST_SPREAD) if spread else 0.0

@@ -32,9 +32,9 @@ def _by_server(group: Group | None) -> dict[tuple[Address, ServerSpec], list[Pee
 
 
 def _begin_verdicts(check: CheckSpec | None, peers: list[Peer], before: Group | None) -> None:
-    """What health checks found of servers that were checked in the same way; others begin by ``default_down``."""
+    """Servers that were checked before are as they were found, others begin by ``default_down``."""
     found: dict[Address, bool] = {}
-    if check is not None and before is not None and before.spec.check == check:
+    if check is not None and before is not None and before.spec.check is not None:
         found = {peer.address: peer.unwell for peer in before.all_peers()}
     default = check is not None and check.default_down
     for peer in peers:

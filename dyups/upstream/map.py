@@ -6,7 +6,7 @@ the latest spelling is shown; the order is that of definition, a replaced upstre
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
 from dyups.config.model import UpstreamSpec, fold
@@ -17,6 +17,10 @@ from dyups.upstream.group import Group
 
 #: How many digests there are.
 DIGESTS = 1 << 128
+
+
+#: Called with the key of an upstream, and the group that it has now, or None where it was deleted.
+Watch = Callable[[bytes, Group | None], None]
 
 
 def digest_of(spec: UpstreamSpec) -> int:
@@ -38,6 +42,8 @@ class UpstreamMap:
         self.followed: dict[bytes, Group] = {}
         """The upstreams whose names are looked up again and again (``resolve``)."""
         self.get = self._groups.get
+        self.watch: Watch | None = None
+        """Hears of every change."""
         self.sequence = 0
         """The number of the last change that was applied."""
         self._digest: int | None = None
@@ -62,6 +68,8 @@ class UpstreamMap:
         if self._digest is not None:
             replaced = 0 if before is None else digest_of(before.spec)
             self._digest = (self._digest - replaced + digest_of(spec)) % DIGESTS
+        if self.watch is not None:
+            self.watch(key, group)
         return group
 
     def delete(self, name: str) -> bool:
@@ -73,6 +81,8 @@ class UpstreamMap:
         group.retire()
         if self._digest is not None:
             self._digest = (self._digest - digest_of(group.spec)) % DIGESTS
+        if self.watch is not None:
+            self.watch(group.key, None)
         return True
 
     @property

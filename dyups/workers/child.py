@@ -32,6 +32,7 @@ from dyups.control.condition import Condition
 from dyups.control.remote import Outcome, Served
 from dyups.proxy.plane import complain
 from dyups.shared.slots import Reader
+from dyups.upstream.verdicts import Verdict
 from dyups.workers.link import MasterEnd, State
 
 
@@ -89,6 +90,14 @@ class Home(Protocol):
 
     def roster(self) -> list[dict[str, Any]]:
         """The facts of every worker."""
+        ...
+
+    def checks(self) -> dict[str, Any]:
+        """What health checks know of every server."""
+        ...
+
+    def verdicts(self) -> list[Verdict]:
+        """All that health checks found."""
         ...
 
 
@@ -195,6 +204,10 @@ class Child(ProcessProtocol):
         """See :class:`~dyups.workers.link.WorkerSeen`."""
         return self._home.roster()
 
+    def checks(self) -> dict[str, Any]:
+        """See :class:`~dyups.workers.link.WorkerSeen`."""
+        return self._home.checks()
+
     # -- before it serves --------------------------------------------------------------------------------------
 
     def ready(self, state: State) -> None:
@@ -205,6 +218,8 @@ class Child(ProcessProtocol):
         if state == truth:
             self._asked = None
             self.stage = Stage.ACCEPTING
+            if verdicts := self._home.verdicts():
+                self._link.judge(truth.sequence, verdicts)
             self._link.accept()
             self._home.accepting(self)
         elif self._asked == truth.sequence:
@@ -256,6 +271,11 @@ class Child(ProcessProtocol):
         truth = self._home.truth()
         if state.sequence == truth.sequence and state != truth and self._home.comparable():
             self.replace(f"has drifted ({_shown(state)}, not {_shown(truth)})")
+
+    def judge(self, sequence: int, verdicts: list[Verdict]) -> None:
+        """Health checks found something; a worker that does not serve yet will be told all before it does."""
+        if self._link is not None and self.stage in (Stage.ACCEPTING, Stage.QUITTING):
+            self._link.judge(sequence, verdicts)
 
     # -- looking after it --------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from dyups.errors import ConfigError
 from dyups.proxy.plane import complain
 from dyups.shared.slots import Reader
 from dyups.shared.zone import Zone
+from dyups.upstream.verdicts import Verdict
 from dyups.workers.child import Child, Patience, Stage, patience_for
 from dyups.workers.configuration import Configuration
 from dyups.workers.link import State
@@ -45,6 +46,14 @@ class Master(Protocol):
 
     def roster(self) -> list[dict[str, Any]]:
         """The facts of every worker."""
+        ...
+
+    def checks(self) -> dict[str, Any]:
+        """What health checks know of every server."""
+        ...
+
+    def verdicts(self) -> list[Verdict]:
+        """All that health checks found."""
         ...
 
     def crew_serves(self, crew: Crew) -> None:
@@ -155,6 +164,14 @@ class Crew:
         """The facts of every worker."""
         return self._master.roster()
 
+    def checks(self) -> dict[str, Any]:
+        """What health checks know of every server."""
+        return self._master.checks()
+
+    def verdicts(self) -> list[Verdict]:
+        """All that health checks found."""
+        return self._master.verdicts()
+
     def accepting(self, child: Child) -> None:
         """Tell the master when all serve for the first time."""
         if self._served or len(self._children) < self.size:
@@ -181,6 +198,11 @@ class Crew:
     def ring(self, sequence: int) -> list[Deferred[None]]:
         """There is a change in the zone; each fires when one worker routes by it."""
         return [child.ring(sequence) for child in self.children()]
+
+    def judge(self, sequence: int, verdicts: list[Verdict]) -> None:
+        """Tell all of them what health checks found."""
+        for child in self.children():
+            child.judge(sequence, verdicts)
 
     def check(self) -> None:
         """See :meth:`Child.check`."""

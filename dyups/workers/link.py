@@ -1,51 +1,28 @@
 """The control channel between the master and one worker: Twisted AMP on an inherited pair of sockets.
 
     worker to master    Update, Patch, Delete, Forget (a client's change, and that its client has left),
-                        Workers (facts of all), Ready (the map is there)
-    master to worker    Apply (the doorbell; the answer acknowledges), Accept, Quit, Reopen
+                        Workers (facts of all), Checks (of all servers), Ready (the map is there)
+    master to worker    Apply (the doorbell; the answer acknowledges), Judge (what health checks found),
+                        Accept, Quit, Reopen
 
 :class:`MasterEnd` and :class:`WorkerEnd` are the two ends; what the words mean is ``child``'s and ``worker``'s.  When
-the connection ends, the process at the other end is gone or going.
+the connection ends, the process at the other end is gone or going.  How the words travel is ``channel``'s.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Factory
 from twisted.protocols import amp
-from twisted.python.failure import Failure
 
 from dyups.control.condition import Condition
 from dyups.control.remote import Outcome
-
-
-class Text(amp.Argument):
-    """A text of any length: an AMP value holds 64 KiB, so it goes over as many values as it needs."""
-
-    PIECE = 0xFFFF
-
-    def toBox(self, name: bytes, strings: Any, objects: Any, proto: Any) -> None:
-        """Cut into pieces: ``name``, ``name.1``, ``name.2`` …"""
-        data = objects[name.decode()].encode()
-        for number, start in enumerate(range(0, max(len(data), 1), self.PIECE)):
-            strings[_piece(name, number)] = data[start : start + self.PIECE]
-
-    def fromBox(self, name: bytes, strings: Any, objects: Any, proto: Any) -> None:
-        """Put together again."""
-        pieces = [strings.pop(name)]
-        while (piece := strings.pop(_piece(name, len(pieces)), None)) is not None:
-            pieces.append(piece)
-        objects[name.decode()] = b"".join(pieces).decode()
-
-
-def _piece(name: bytes, number: int) -> bytes:
-    return b"%b.%d" % (name, number) if number else name
-
-
-Arguments = list[tuple[bytes, amp.Argument]]
+from dyups.upstream.verdicts import Verdict
+from dyups.workers.channel import Arguments, End, Text
+from dyups.workers.channel import Once as Once
 
 _TEXT: Any = Text
 _OUTCOME: Arguments = [(b"status", amp.Integer()), (b"reason", _TEXT())]
@@ -89,6 +66,12 @@ class Workers(amp.Command):
     response = [(b"facts", _TEXT())]
 
 
+class Checks(amp.Command):
+    """What health checks know of every server, as JSON."""
+
+    response = [(b"report", _TEXT())]
+
+
 class Ready(amp.Command):
     """The worker has its map."""
 
@@ -101,6 +84,13 @@ class Apply(amp.Command):
 
     arguments = _SEQUENCE
     response = _STATE
+
+
+class Judge(amp.Command):
+    """Health checks have found servers up or down; ``sequence`` is the change by which these servers are there."""
+
+    arguments = [*_SEQUENCE, (b"verdicts", _TEXT())]
+    requiresAnswer = False
 
 
 class Accept(amp.Command):
@@ -164,6 +154,10 @@ class WorkerSeen(Protocol):
         """The facts of every worker."""
         ...
 
+    def checks(self) -> dict[str, Any]:
+        """What health checks know of every server."""
+        ...
+
 
 class MasterSeen(Protocol):
     """What a worker does with what the master says: ``worker.Worker``."""
@@ -174,6 +168,10 @@ class MasterSeen(Protocol):
 
     def apply(self, sequence: int) -> State:
         """Follow the changes up to ``sequence``."""
+        ...
+
+    def judge(self, sequence: int, verdicts: list[Verdict]) -> None:
+        """Health checks have found servers up or down."""
         ...
 
     def accept(self) -> None:
@@ -193,39 +191,7 @@ class MasterSeen(Protocol):
         ...
 
 
-class _Seen(Protocol):
-    """Who is told that the channel is there, and that it is not there any more."""
-
-    def linked(self, link: Any) -> None: ...
-
-    def unlinked(self) -> None: ...
-
-
-class _End(amp.AMP):
-    """What both ends can."""
-
-    noisy = False
-
-    def __init__(self, seen: _Seen) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._seen = seen
-
-    def connectionMade(self) -> None:
-        """The channel is there."""
-        super().connectionMade()  # type: ignore[no-untyped-call]
-        self._seen.linked(self)
-
-    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        """The other end is gone, or going."""
-        super().connectionLost(reason)  # type: ignore[no-untyped-call]
-        self._seen.unlinked()
-
-    def ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[Any]:
-        """Send a command; fires with the answer."""
-        return self.callRemote(command, **arguments)  # type: ignore[no-untyped-call, no-any-return]
-
-
-class MasterEnd(_End):
+class MasterEnd(End):
     """The master's end of the channel to one worker."""
 
     _seen: WorkerSeen
@@ -234,6 +200,11 @@ class MasterEnd(_End):
         """Ring; fires with what the worker routes by then, fails where it is gone."""
         asked: Deferred[Any] = self.ask(Apply, sequence=sequence)
         return asked.addCallback(lambda answer: State(answer["sequence"], answer["digest"]))
+
+    def judge(self, sequence: int, verdicts: Iterable[Verdict]) -> None:
+        """Tell it what health checks found."""
+        found = [(upstream.decode("latin-1"), address, down) for upstream, address, down in verdicts]
+        self.ask(Judge, sequence=sequence, verdicts=json.dumps(found))
 
     def accept(self) -> None:
         """Have it accept connections."""
@@ -273,6 +244,11 @@ class MasterEnd(_End):
         """Somebody asks for the facts of all workers."""
         return {"facts": json.dumps(self._seen.roster())}
 
+    @Checks.responder
+    def on_checks(self) -> dict[str, Any]:
+        """Somebody asks for the state of all servers."""
+        return {"report": json.dumps(self._seen.checks())}
+
     @Ready.responder
     def on_ready(self, sequence: int, digest: int) -> dict[str, Any]:
         """The worker has its map."""
@@ -280,7 +256,7 @@ class MasterEnd(_End):
         return {}
 
 
-class WorkerEnd(_End):
+class WorkerEnd(End):
     """A worker's end of the channel; a :class:`~dyups.control.remote.Door`."""
 
     _seen: MasterSeen
@@ -314,10 +290,24 @@ class WorkerEnd(_End):
         asked: Deferred[Any] = self.ask(Workers)
         return asked.addCallback(lambda answer: json.loads(answer["facts"]))
 
+    def checks(self) -> Deferred[dict[str, Any]]:
+        """What health checks know of every server."""
+        asked: Deferred[Any] = self.ask(Checks)
+        return asked.addCallback(lambda answer: json.loads(answer["report"]))
+
     @Apply.responder
     def on_apply(self, sequence: int) -> dict[str, Any]:
         """The doorbell."""
         return self._seen.apply(sequence)._asdict()
+
+    @Judge.responder
+    def on_judge(self, sequence: int, verdicts: str) -> dict[str, Any]:
+        """Health checks have found servers up or down."""
+        found = [
+            (upstream.encode("latin-1"), address, down) for upstream, address, down in json.loads(verdicts)
+        ]
+        self._seen.judge(sequence, found)
+        return {}
 
     @Accept.responder
     def on_accept(self) -> dict[str, Any]:
@@ -340,16 +330,3 @@ class WorkerEnd(_End):
 
 def _outcome(answer: dict[str, Any]) -> Outcome:
     return Outcome(answer["status"], answer["reason"])
-
-
-class Once(Factory):
-    """Makes one protocol, for one connection that is there already."""
-
-    noisy = False
-
-    def __init__(self, made: amp.AMP) -> None:
-        self._made = made
-
-    def buildProtocol(self, addr: Any) -> amp.AMP:
-        """The one."""
-        return self._made

@@ -39,6 +39,8 @@ from dyups.persist.watch import DumpWatch
 from dyups.proxy.plane import complain
 from dyups.script.here import Presence
 from dyups.script.verbs import Verbs
+from dyups.upstream.verdicts import Verdict
+from dyups.workers.checking import Checking
 from dyups.workers.configuration import Configuration, Source, read_configuration
 from dyups.workers.crew import Crew, workers_wanted
 from dyups.workers.link import State
@@ -97,6 +99,8 @@ class MasterProcess(Service):
             self._naming.lookup,
             ToWorkers(lambda: self.crews, reactor),
         )
+        self._health = Checking(reactor, self._judge)
+        self.checks, self.verdicts = self._health.report, self._health.verdicts
         self._presence = Presence()
         self._watch = self._dump_watch(self._truth)
         snapshots = Snapshots(reactor, lambda: self._truth.upstreams)
@@ -169,6 +173,11 @@ class MasterProcess(Service):
         """The facts of every worker."""
         return [facts for crew in self.crews for facts in crew.facts()]
 
+    def _judge(self, verdicts: list[Verdict]) -> None:
+        """Health checks found something: every worker is to mind it."""
+        for crew in self.crews:
+            crew.judge(self._truth.upstreams.sequence, verdicts)
+
     def crew_serves(self, crew: Crew) -> None:
         """All of its workers accept: those before it are not needed any more, nor sockets that only they have."""
         for other in [*self.crews]:
@@ -208,6 +217,7 @@ class MasterProcess(Service):
     def _start(self) -> None:
         self._checking.start(CHECK, now=False)
         self._naming.follow(self._truth.upstreams, self.changes.readdress)
+        self._health.follow(self._truth.upstreams)
         self._start_crew(self._first)
         if self._watch is not None:
             self._watch.start()
@@ -241,6 +251,7 @@ class MasterProcess(Service):
         self._presence.end()
         self._signals.uninstall()
         self._naming.stop()
+        self._health.stop()
         self._sockets.close()
         if self.crews:
             self._all_gone = Deferred()
@@ -359,6 +370,7 @@ class MasterProcess(Service):
             complain("warn", warning)
         before, watch = self._store, self._watch
         self._truth = new
+        self._health.follow(new.upstreams)
         self._store = self._open_store(new)
         trylock = new.configuration.http.dyups.dyups_trylock
         self.changes.renew(new.upstreams, self._store, trylock=trylock)

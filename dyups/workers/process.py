@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 
@@ -26,6 +26,8 @@ from dyups.persist.watch import DumpWatch
 from dyups.proxy.plane import complain
 from dyups.script.here import Presence
 from dyups.script.verbs import Verbs
+from dyups.upstream.verdicts import Judge
+from dyups.workers.checking import Checking
 from dyups.workers.configuration import Configuration
 from dyups.workers.listening import close_all, open_all
 from dyups.workers.naming import Naming
@@ -73,6 +75,7 @@ class ServingProcess(Service):
         self._naming = Naming(http, reactor, self._in_thread)
         self.changes = ChangePath(self.upstreams, lock, self.store, self._naming.lookup)
         self.verbs = Verbs(self.upstreams, self.changes, api_enabled(http))
+        self._health = Checking(reactor, Judge(self.upstreams).judge)
         self._presence = Presence()
         self._watch = self._dump_watch(http.dyups, truth.restored)
         self.side = ServingSide(
@@ -81,6 +84,7 @@ class ServingProcess(Service):
             dyups_interface(self.upstreams, self.changes, reactor),
             reactor,
             query_of(dict(truth.constants)),
+            checks=lambda: succeed(self._health.report()),
             attempts_wanted=configuration.attempts_wanted,
         )
         self._sockets = open_all(http.listens)
@@ -123,6 +127,7 @@ class ServingProcess(Service):
         super().startService()  # type: ignore[no-untyped-call]
         self._presence.begin(self.verbs)
         self.side.start()
+        self._health.follow(self.upstreams)
         self._naming.follow(self.upstreams, self.changes.readdress)
         self.side.accept(self._sockets)
         self._signals.install()
@@ -137,6 +142,7 @@ class ServingProcess(Service):
         self._manager.stopping()
         self._signals.uninstall()
         self._naming.stop()
+        self._health.stop()
         self._presence.end()
         if self._quitting.running:
             self._quitting.stop()

@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.threads import deferToThreadPool
 from twisted.web.resource import IResource
 
+from dyups.admin.check_status import Report, check_status, nothing_checked
 from dyups.config.model import Http, Location, ResourceContent
 from dyups.metrics.accesslog import AccessLogs
 from dyups.proxy.contents import LocationMaker
@@ -35,7 +36,8 @@ from dyups.workers.dialing import dial_through
 class ServingSide:
     """Accepts connections and serves them by ``upstreams``.
 
-    ``query`` knows the addresses of names that stand in the configuration outside of upstreams.
+    ``checks`` tells the state of checked servers, ``query`` knows the addresses of names that stand in the
+    configuration outside of upstreams.
     """
 
     def __init__(
@@ -47,9 +49,11 @@ class ServingSide:
         query: NameQuery,
         *,
         attempts_wanted: bool,
+        checks: Report = nothing_checked,
     ) -> None:
         self._reactor = reactor
         self._interface = interface
+        self._checks = checks
         deadlines = Deadlines(reactor, period_for(limits_of(http)), self._tick)
         self.plane = DataPlane(upstreams, deadlines, dial_through(reactor), attempts_wanted=attempts_wanted)
         self.plane.names = TargetNames(Resolvers(reactor, self._in_thread))
@@ -59,7 +63,7 @@ class ServingSide:
         literals, _ = constant_groups(http, lenient=True, query=query)
         make = LocationMaker(
             self.plane,
-            {"dyups_interface": self._serve_interface},
+            {"check_status": self._serve_checks, "dyups_interface": self._serve_interface},
             literals,
             any_literal=http.dyups.dyups_literal_targets,
         )
@@ -74,6 +78,11 @@ class ServingSide:
 
     def _serve_interface(self, location: Location) -> Serving:
         return ResourceServing(self._interface, location, self._reactor)
+
+    def _serve_checks(self, location: Location) -> Serving:
+        assert isinstance(location.content, ResourceContent)
+        page = check_status(self._checks, *location.content.args)
+        return ResourceServing(page, location, self._reactor)
 
     @property
     def connections(self) -> int:

@@ -29,6 +29,7 @@ from dyups.proxy.variables import variables_of_run_time
 from dyups.script.here import Presence
 from dyups.script.verbs import Verbs
 from dyups.shared.zone import ZoneReader
+from dyups.upstream.verdicts import Judge, Verdict
 from dyups.workers.configuration import Configuration
 from dyups.workers.link import State, WorkerEnd
 from dyups.workers.serving import ServingSide, api_enabled, query_of
@@ -73,12 +74,14 @@ class Worker:
         self.verbs = Verbs(self._upstreams, changes, api_enabled(configuration.http))
         self._presence = Presence()
         interface = dyups_interface(self._upstreams, changes, reactor, roster=self.link.workers)
+        self._judge = Judge(self._upstreams)
         self._serving = ServingSide(
             configuration.http,
             self._upstreams,
             interface,
             reactor,
             query_of(dict(snapshot.constants)),
+            checks=self.link.checks,
             attempts_wanted=configuration.attempts_wanted,
         )
         self._looking = LoopingCall(self._look)
@@ -118,6 +121,12 @@ class Worker:
         """Follow the changes; what we route by then."""
         self._look()
         return self._state()
+
+    def judge(self, sequence: int, verdicts: list[Verdict]) -> None:
+        """Health checks found servers up or down, some of which may have come by a change that we have not read."""
+        if sequence > self._upstreams.sequence:
+            self._look()
+        self._judge.judge(verdicts)
 
     def accept(self) -> None:
         """Begin to accept connections."""

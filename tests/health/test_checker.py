@@ -44,14 +44,15 @@ class WantTests(SynchronousTestCase):
         self.assertEqual(self.dialled(), [ONE])
 
     def test_state_stays(self) -> None:
-        """A server that stays keeps its state; with other settings of the check it begins anew."""
+        """A server that stays keeps its state; with other settings of the check its counts begin anew."""
         self.world.want(ONE, check=CHECK)
         self.world.pass_time(0.05)
         self.world.lines[-1].accept()
         self.world.want(TWO, ONE, check=CHECK)
         self.assertEqual(self.world.states(), {"10.0.0.1:80": "up", "10.0.0.2:80": "down"})
         self.world.want(ONE, check=replace(CHECK, fall=9))
-        self.assertEqual(self.world.states(), {"10.0.0.1:80": "down"})
+        self.assertEqual(self.world.states(), {"10.0.0.1:80": "up"})
+        self.assertEqual(self.world.checker.facts()[0]["rise"], 0)
 
     def test_gone(self) -> None:
         """Servers that are gone, or whose upstream is, are not checked any more."""

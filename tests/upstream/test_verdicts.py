@@ -109,18 +109,18 @@ class BeginTests(VerdictCase):
         self.assertEqual(self.up, [1])
 
     def test_replaced(self) -> None:
-        """A server with the same address and the same check keeps its state, even with another weight."""
+        """A server with the same address keeps its state, even with another weight."""
         self.put(1, 2)
         self.down(1, 2)
         self.put(server(1, weight=3), 2, 3)
         self.assertEqual(self.up, [3])
 
     def test_other_settings(self) -> None:
-        """With other settings of the check, servers begin anew."""
+        """With other settings of the check, a server that was checked is as it was found."""
         self.put(1)
         self.down(1)
-        self.put(1, check=replace(CHECK, rise=1))
-        self.assertEqual(self.up, [1])
+        self.put(1, 2, check=replace(CHECK, rise=1))
+        self.assertEqual(self.up, [2])
 
     def test_no_check_any_more(self) -> None:
         """Without a check every server is asked."""

@@ -60,6 +60,9 @@ class FakeLink:
     def accept(self) -> None:
         self.said.append("accept")
 
+    def judge(self, sequence: int, verdicts: list[Any]) -> None:
+        self.said.append(("judge", sequence, verdicts))
+
     def quit(self, graceful: bool, idle: float) -> None:
         self.said.append(("quit", graceful, idle))
 
@@ -82,6 +85,7 @@ class FakeHome:
         self.may_compare = True
         self.readers: dict[int, Reader] = {}
         self.events: list[Any] = []
+        self.found: list[Any] = []
 
     def truth(self) -> State:
         return self.state
@@ -100,6 +104,12 @@ class FakeHome:
 
     def roster(self) -> list[dict[str, Any]]:
         return [{"pid": 1}]
+
+    def checks(self) -> dict[str, Any]:
+        return {"generation": 1, "servers": []}
+
+    def verdicts(self) -> list[Any]:
+        return self.found
 
 
 class FakeChanges:

@@ -59,6 +59,19 @@ class BeforeServingTests(ChildCase):
         self.assertEqual((self.link.said, self.child.stage), (["accept"], Stage.ACCEPTING))
         self.assertEqual(self.home.events, [("accepting", 0)])
 
+    def test_told_before_it_accepts(self) -> None:
+        """What health checks found is told before it may accept."""
+        self.home.found = [(b"app", "127.0.0.1:1", True)]
+        self.child.judge(7, [(b"app", "127.0.0.1:2", True)])
+        self.child.ready(OURS)
+        self.assertEqual(self.link.said, [("judge", 7, self.home.found), "accept"])
+        self.child.judge(8, [])
+        self.assertEqual(self.link.said[-1], ("judge", 8, []))
+        self.child.unlinked()
+        self.child.judge(9, [])
+        self.assertEqual(self.link.said[-1], ("judge", 8, []))
+        self.assertEqual(self.child.checks(), self.home.checks())
+
     def test_behind(self) -> None:
         """A map behind ours: it is told to catch up, as often as there are changes meanwhile."""
         self.child.ready(State(5, 3))

@@ -44,6 +44,8 @@ class CrewCase(SynchronousTestCase):
         master: Any = SimpleNamespace(
             truth=lambda: OURS,
             roster=list,
+            checks=dict,
+            verdicts=list,
             crew_serves=lambda crew: self.events.append("serves"),
             crew_gone=lambda crew: self.events.append("gone"),
         )
@@ -197,3 +199,12 @@ class ViewTests(CrewCase):
         self.patch(module.os, "sched_getaffinity", lambda pid: {0, 2, 5})
         self.assertEqual(workers_wanted(configuration(4)), 4)
         self.assertEqual(workers_wanted(configuration(0)), 3)
+
+    def test_judge(self) -> None:
+        """What health checks found goes to every worker that serves."""
+        self.crew.start()
+        self.serve()
+        found = [(b"app", "127.0.0.1:1", True)]
+        self.crew.judge(7, found)
+        self.assertEqual([link.said[-1] for link in self.links], [("judge", 7, found)] * 2)
+        self.assertEqual((self.crew.checks(), self.crew.verdicts()), ({}, []))

@@ -57,6 +57,12 @@ class Seen:
         self.said.append(("apply", sequence))
         return State(sequence, 1 << 127)
 
+    def checks(self) -> dict[str, Any]:
+        return {"generation": 1, "servers": [{"upstream": BIG}]}
+
+    def judge(self, sequence: int, verdicts: list[Any]) -> None:
+        self.said.append(("judge", sequence, verdicts))
+
     def accept(self) -> None:
         self.said.append("accept")
 
@@ -126,6 +132,15 @@ class LinkTests(SynchronousTestCase):
         self.pump.flush()
         self.assertEqual(self.at_worker.said, [("apply", 17)])
         self.assertEqual(self.successResultOf(applied), State(17, 1 << 127))
+
+    def test_checks(self) -> None:
+        """What health checks found goes to the worker, what they know comes when it asks; names are any bytes."""
+        found = [("Ä".encode(), "127.0.0.1:1", True), (b"b", "unix:/s", False)] * 3000
+        self.master.judge(7, found)
+        report = self.worker.checks()
+        self.pump.flush()
+        self.assertEqual(self.at_worker.said, [("judge", 7, found)])
+        self.assertEqual(self.successResultOf(report)["servers"], [{"upstream": BIG}])
 
     def test_orders(self) -> None:
         """What the master says arrives, in order."""

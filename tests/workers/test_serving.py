@@ -6,6 +6,7 @@ import socket
 from typing import Any
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import succeed
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
@@ -25,6 +26,7 @@ server {
     access_log off;
     location / { return 200 "yes"; }
     location /named/ { proxy_pass http://app.example:82; }
+    location /checks/ { check_status csv; }
     location /admin/ { dyups_interface; allow all; }
 }
 """
@@ -36,6 +38,18 @@ def http_of(text: str) -> Http:
     )
     assert settings.http is not None
     return settings.http
+
+
+SERVER = {
+    "index": 1,
+    "upstream": "app",
+    "name": "127.0.0.1:1",
+    "status": "up",
+    "rise": 7,
+    "fall": 0,
+    "type": "tcp",
+    "port": 0,
+}
 
 
 class Page(Resource):
@@ -54,7 +68,13 @@ class ServingCase(SynchronousTestCase):
         self.reactor = Reactor()
         self.asked: list[str] = []
         self.side = ServingSide(
-            http_of(TEXT), UpstreamMap(), Page(), self.reactor, self.query, attempts_wanted=False
+            http_of(TEXT),
+            UpstreamMap(),
+            Page(),
+            self.reactor,
+            self.query,
+            attempts_wanted=False,
+            checks=lambda: succeed({"generation": 1, "servers": [SERVER]}),
         )
         self.side.start()
         self.addCleanup(self.side.stop)
@@ -88,6 +108,7 @@ class ServingTests(ServingCase):
         wire = self.connect()
         self.assertTrue(self.ask(wire).endswith(b"yes"))
         self.assertTrue(self.ask(wire, "/admin/x").endswith(b"admin"))
+        self.assertTrue(self.ask(wire, "/checks/").endswith(b"\r\n\r\n1,app,127.0.0.1:1,up,7,0,tcp,0\n"))
         self.assertEqual((self.asked, self.side.connections), (["app.example"], 1))
 
     def test_idle(self) -> None:

@@ -136,6 +136,13 @@ class FollowTests(WorkerCase):
             [("info", "dyups: read change 4: update late"), ("info", "dyups: read change 5: delete late")],
         )
 
+    def test_judge(self) -> None:
+        """What health checks found is minded, also of servers that came by a change it had not read yet."""
+        self.publish(4, "server 127.0.0.2; check default_down=false;")
+        self.worker.judge(4, [(b"late", "127.0.0.2:80", True), (b"one", "127.0.0.1:1", True)])
+        groups = [self.worker._upstreams.find(name) for name in ("late", "one")]
+        self.assertEqual([group and group.peers[0].up(0.0) for group in groups], [False, True])
+
     def test_lost_doorbell(self) -> None:
         """It looks several times in each dyups_read_msg_timeout anyway, and its heart beats."""
         self.publish(4)

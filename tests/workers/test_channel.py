@@ -1,0 +1,61 @@
+"""Tests of dyups.workers.channel; the words themselves are tested with ``link``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
+from twisted.test.iosim import FakeTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from dyups.workers.channel import End, Once, Text
+
+
+class Seen:
+    """Who is told of the channel."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def linked(self, link: Any) -> None:
+        self.said.append("linked")
+
+    def unlinked(self) -> None:
+        self.said.append("unlinked")
+
+
+class TextTests(SynchronousTestCase):
+    """Texts of any length."""
+
+    @given(st.integers(0, 5), st.text(min_size=1, max_size=3), st.sampled_from([0, 1]))
+    @settings(deadline=None)
+    def test_round_trip(self, pieces: int, seed: str, more: int) -> None:
+        """A text comes back as it was, in pieces that AMP takes, and nothing is left over."""
+        data = seed * (pieces * Text.PIECE // len(seed.encode())) + seed * more
+        box: dict[bytes, bytes] = {b"other": b"x"}
+        Text().toBox(b"name", box, {"name": data}, None)
+        self.assertTrue(all(len(piece) <= Text.PIECE for piece in box.values()))
+        found: dict[str, str] = {}
+        Text().fromBox(b"name", box, found, None)
+        self.assertEqual((found, box), ({"name": data}, {b"other": b"x"}))
+
+
+class EndTests(SynchronousTestCase):
+    """One end of a channel."""
+
+    def test_life(self) -> None:
+        """Whoever it is for hears when the channel is there, and when it has ended."""
+        seen = Seen()
+        end = End(seen)
+        end.makeConnection(FakeTransport(end, isServer=False))
+        self.assertEqual(seen.said, ["linked"])
+        end.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(seen.said, ["linked", "unlinked"])
+
+    def test_once(self) -> None:
+        """The factory of a connection that is there already."""
+        end = End(Seen())
+        self.assertIs(Once(end).buildProtocol(None), end)
