@@ -2,14 +2,14 @@
 
 The package is built in floors; imports go down, never up and never across (checked by import-linter):
 
-    tap                        twistd's options and service
+    client | embed | tap       dyups-ctl | inside another application | twistd's options and service
     workers                    processes; the only place that wires everything
     admin | script             the REST interface (Klein) | the verbs for Python and Lua
     proxy | control            data plane | the way of a change
     persist                    dump file and journal
     upstream                   the dynamic map: all that proxy and control share
     balancing                  choosing a peer
-    metrics
+    metrics | tls
     config | http1 | net
     interfaces, errors
 

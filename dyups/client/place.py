@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -24,6 +24,8 @@ class Place(NamedTuple):
 
     base: str
     socket: str = ""
+    auth: tuple[str, str] | None = None
+    """Name and password (``auth_basic``), where the URL has them: ``http://NAME:PASSWORD@HOST``."""
 
 
 def place_of(url: str) -> Place:
@@ -38,7 +40,9 @@ def place_of(url: str) -> Place:
         raise ValueError(f"not http://HOST:PORT, https://HOST:PORT or unix:/PATH: {url}")
     if parts.port == 0:
         raise ValueError(f"no such port: {url}")
-    return Place(url.rstrip("/"))
+    auth = None if parts.username is None else (unquote(parts.username), unquote(parts.password or ""))
+    host = parts.netloc.rpartition("@")[2]
+    return Place(f"{parts.scheme}://{host}{parts.path.rstrip('/')}", auth=auth)
 
 
 def agent_for(place: Place, reactor: Any, pool: HTTPConnectionPool) -> IAgent:

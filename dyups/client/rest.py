@@ -50,6 +50,12 @@ JSON = "application/json"
 #: Seconds to wait after a 409 that does not say how long.
 PAUSE = 1.0
 _UNKNOWN = "not found upstream"
+_NONE = "this is no dyups interface"
+_PHRASES = {
+    401: "name and password are wanted (http://NAME:PASSWORD@HOST)",
+    403: "this address may not ask",
+    413: "the text is too large (client_max_body_size)",
+}
 _ERRORS: dict[int, type[ChangeError]] = {
     kind.status: kind for kind in (CommandRefused, LockHeld, LostRace, ChangeFailed)
 }
@@ -88,7 +94,7 @@ class Reply(NamedTuple):
         try:
             return json.loads(self.text)
         except ValueError:
-            raise UnexpectedAnswer(self.status, "this is no dyups interface") from None
+            raise UnexpectedAnswer(self.status, _NONE) from None
 
 
 class Client:
@@ -111,9 +117,10 @@ class Client:
         if reactor is None:
             from twisted.internet import reactor
         place = place_of(url)
-        self.url = url
+        self.url = place.base if not place.socket else url
         self.reactor = reactor
         self._base = place.base
+        self._auth = place.auth
         self._timeout = timeout
         self._wait = wait
         self._pool = HTTPConnectionPool(reactor)
@@ -253,6 +260,7 @@ class Client:
                 data=data,
                 allow_redirects=False,
                 reactor=self.reactor,
+                auth=self._auth,
             )
             content = await response.content()
         except _TRANSPORT as error:
@@ -308,7 +316,9 @@ def error_of(reply: Reply) -> ChangeError:
         facts = reply.facts()
         reason = str(facts.get("error", "")) if isinstance(facts, dict) else ""
     elif not reply.field("Content-Type").startswith("text/plain"):
-        return UnexpectedAnswer(reply.status, "this is no dyups interface")
+        return UnexpectedAnswer(
+            reply.status, f"the answer is {reply.status}: {_PHRASES.get(reply.status, _NONE)}"
+        )
     if reply.status == UnknownUpstream.status and reason == _UNKNOWN:
         return UnknownUpstream(reason)
     kind = _ERRORS.get(reply.status)

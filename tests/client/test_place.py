@@ -20,6 +20,8 @@ class PlaceTests(SynchronousTestCase):
             "https://[::1]:1/dyups/": Place("https://[::1]:1/dyups"),
             "unix:/run/d.sock": Place("http://localhost", "/run/d.sock"),
             "unix:/run/d.sock:/dyups/": Place("http://localhost/dyups", "/run/d.sock"),
+            "http://me:s%40@h:1/d/": Place("http://h:1/d", "", ("me", "s@")),
+            "http://me@h": Place("http://h", "", ("me", "")),
             "unix:d.sock": Place("http://localhost", "d.sock"),
         }
         for url, place in table.items():

@@ -171,6 +171,28 @@ class ErrorsTests(ClientCase):
             for call in (client.list(), client.facts("x")):
                 self.assertEqual(self.error(call, UnexpectedAnswer).status, status)
 
+    def test_denied(self) -> None:
+        """Who may not ask is told so, in words of one line, and what may help."""
+        for status, word in (
+            (401, "password"),
+            (403, "address"),
+            (413, "large"),
+            (502, "no dyups interface"),
+        ):
+            client = client_of(Flushed(_Page(b"<html>", b"text/html", status)), Clock())
+            error = self.error(client.set("x", ONE), UnexpectedAnswer)
+            self.assertEqual(error.status, status)
+            self.assertTrue(error.reason.startswith(f"the answer is {status}: ") and word in error.reason)
+
+    def test_password(self) -> None:
+        """Name and password of the URL are sent with each request, and stand in no message."""
+        agent = Flushed(_Page(b"[]", b"text/html", 401))
+        client = client_of(agent, Clock(), url="http://me:secret@h")
+        self.error(client.list(), UnexpectedAnswer)
+        ((_, uri, headers),) = agent.asked
+        self.assertEqual(headers.getRawHeaders("Authorization"), ["Basic bWU6c2VjcmV0"])
+        self.assertEqual((uri, client.url), (b"http://h/list", "http://h"))
+
     def test_unreachable(self) -> None:
         """No connection, or one that breaks: nothing is known, and the reason says why."""
         broken = ResponseNeverReceived([Failure(ConnectionRefusedError("nobody"))])
