@@ -124,5 +124,16 @@ class NameUnresolved(DyupsError):
         self.reason = reason
 
 
+class HandshakeFailed(DyupsError):
+    """There is no TLS connection to a server, or not to the right one; the text is nginx's.
+
+    ``late`` where it took too long.
+    """
+
+    def __init__(self, reason: str, late: bool = False) -> None:
+        super().__init__(reason)
+        self.late = late
+
+
 class BadResponse(DyupsError):
     """A server's answer is not HTTP/1.x as RFC 9112 has it; the client gets 502."""

@@ -23,6 +23,7 @@ from dyups.config.model import (
     Server,
     ServerName,
     ServerSettings,
+    ServerTls,
     UpstreamSpec,
     fold,
 )
@@ -113,6 +114,7 @@ def build_server(directive: Directive, scope: Scope, outer: Values) -> tuple[Ser
         tuple(inside.locations),
         tuple(inside.steps),
         Place(directive.file, directive.line),
+        values.make(ServerTls),
     )
     return server, listens or [ListenSpec(TcpAddress("0.0.0.0", scope.default_port), directive)]
 

@@ -20,6 +20,7 @@ from dyups.config.model import (
     LocationKind,
     LocationSettings,
     Place,
+    ProxyTls,
     ResourceContent,
     ReturnStep,
     SetStep,
@@ -94,6 +95,7 @@ def build_location(directive: Directive, around: Inside, outer_pattern: str = ""
         regex,
         inside.internal,
         Place(directive.file, directive.line),
+        values.make(ProxyTls),
     )
 
 

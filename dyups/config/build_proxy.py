@@ -32,7 +32,7 @@ def parse_proxy_pass(directive: Directive, scope: Scope, *, path_replaced: bool)
     if variable:
         rendered = scope.template(uri) if uri else None
         return ProxyPass(scheme, scope.template(target), rendered, True, place)
-    parse_server_address(target, 80)
+    parse_server_address(target, 443 if scheme == "https" else 80)
     if uri and not path_replaced:
         raise ConfigError(
             '"proxy_pass" cannot have URI part in location given by regular expression, or inside named location, '
@@ -44,16 +44,15 @@ def parse_proxy_pass(directive: Directive, scope: Scope, *, path_replaced: bool)
 def _split(url: str, variable: bool) -> tuple[str, str, str]:
     """Scheme, target and URI part; the scheme is empty where it may itself come from a variable."""
     lowered = url.lower()
-    if lowered.startswith("https://"):
-        raise ConfigError("https protocol requires SSL support")
-    if not lowered.startswith("http://"):
+    scheme = "https" if lowered.startswith("https://") else "http"
+    if not lowered.startswith(f"{scheme}://"):
         if variable and "://" not in url.split("$", 1)[0]:
             return "", url, ""
         raise ConfigError("invalid URL prefix")
-    rest = url[len("http://") :]
+    rest = url[len(f"{scheme}://") :]
     unix = _UNIX.match(rest)
     if unix:
-        return "http", unix[1], rest[unix.end() :]
+        return scheme, unix[1], rest[unix.end() :]
     start = _URI_START.search(rest)
     cut = start.start() if start else len(rest)
-    return "http", rest[:cut], rest[cut:]
+    return scheme, rest[:cut], rest[cut:]

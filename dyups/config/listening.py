@@ -19,7 +19,7 @@ from dyups.interfaces import Address, TcpAddress
 _HARMLESS_WORDS = ("bind", "deferred")
 _HARMLESS_PREFIXES = ("accept_filter=", "fastopen=", "rcvbuf=", "setfib=", "sndbuf=", "so_keepalive=")
 #: Parameters of nginx that would change how clients are spoken to.
-_REFUSED = ("ssl", "http2", "quic", "proxy_protocol", "multipath")
+_REFUSED = ("quic", "proxy_protocol", "multipath")
 
 
 @dataclass(slots=True)
@@ -29,6 +29,7 @@ class ListenSpec:
     address: Address
     directive: Directive
     default_server: bool = False
+    ssl: bool = False
     options: dict[str, Any] = field(default_factory=dict)
     """Options of the socket: only one ``listen`` of an address may have them."""
     has_options: bool = False
@@ -50,6 +51,11 @@ def _parameter(spec: ListenSpec, parameter: str) -> None:
     name, equals, text = parameter.partition("=")
     if parameter in ("default_server", "default"):
         spec.default_server = True
+        return
+    if parameter == "ssl":
+        spec.ssl = True
+        return
+    if parameter == "http2":  # deprecated in nginx too; whoever could speak it hears in the handshake that we do not
         return
     if parameter in _REFUSED:
         raise ConfigError(f'the "{parameter}" parameter of the "listen" directive is not supported')
@@ -95,6 +101,7 @@ class ListenTable:
         if any(other is server for other in socket.servers):
             raise spec.directive.error(f"a duplicate listen {spec.address}")
         socket.servers.append(server)
+        socket.ssl = socket.ssl or spec.ssl
         if spec.default_server:
             if socket.has_default:
                 raise spec.directive.error(f"a duplicate default server for {spec.address}")
@@ -107,7 +114,9 @@ class ListenTable:
     def listens(self) -> tuple[Listen, ...]:
         """The frozen result."""
         return tuple(
-            Listen(address, tuple(socket.servers), socket.default_server, **socket.options)
+            Listen(
+                address, tuple(socket.servers), socket.default_server, ssl=socket.ssl, **socket.options
+            )
             for address, socket in self._sockets.items()
         )
 
@@ -120,4 +129,5 @@ class _Socket:
     servers: list[Server] = field(default_factory=list)
     has_default: bool = False
     has_options: bool = False
+    ssl: bool = False
     options: dict[str, Any] = field(default_factory=dict)

@@ -20,6 +20,9 @@ from dyups.config.specs import ResolverSpec as ResolverSpec
 from dyups.config.specs import ServerSpec as ServerSpec
 from dyups.config.specs import UpstreamSpec as UpstreamSpec
 from dyups.config.specs import fold as fold
+from dyups.config.tls import PROXY_DEFAULTS, SERVER_DEFAULTS
+from dyups.config.tls import ProxyTls as ProxyTls
+from dyups.config.tls import ServerTls as ServerTls
 from dyups.interfaces import Address, Getter
 
 # -- texts with variables ----------------------------------------------------------------------------------------
@@ -205,6 +208,7 @@ class Location:
     regex: re.Pattern[bytes] | None = None
     internal: bool = False
     place: Place = field(default=Place(), compare=False)
+    proxy_tls: ProxyTls = PROXY_DEFAULTS
 
 
 # -- servers -----------------------------------------------------------------------------------------------------
@@ -255,6 +259,7 @@ class Server:
     locations: tuple[Location, ...] = ()
     steps: tuple[Step, ...] = ()
     place: Place = field(default=Place(), compare=False)
+    tls: ServerTls = SERVER_DEFAULTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +272,7 @@ class Listen:
     backlog: int = 511
     reuseport: bool = False
     ipv6only: bool = True
+    ssl: bool = False
 
 
 # -- the whole ---------------------------------------------------------------------------------------------------

@@ -12,7 +12,14 @@ from dyups.proxy.client import ClientSide
 from dyups.proxy.exchange import MOST_REDIRECTS
 
 #: After these the connection closes (``ngx_http_special_response_handler``): what follows could be anything.
-CLOSING = frozenset({400, 408, 413, 414, 431, 497, 500, 501, 505})
+CLOSING = frozenset({400, 408, 413, 414, 431, 495, 496, 497, 500, 501, 505})
+#: Codes of nginx's own that are 400 for the client, with a page of their own (``ngx_http_error_495_page`` …).
+_BAD_REQUESTS = {
+    494: b"Request Header Or Cookie Too Large",
+    495: b"The SSL certificate error",
+    496: b"No required SSL certificate was sent",
+    497: b"The plain HTTP request was sent to HTTPS port",
+}
 
 _NO_BODY = frozenset({204, 304})
 
@@ -20,6 +27,13 @@ _NO_BODY = frozenset({204, 304})
 @lru_cache(maxsize=256)
 def page(status: int, server: bytes) -> bytes:
     """The small HTML page of ``status``, with ``server`` below the rule; empty for a code that nginx has none for."""
+    words = _BAD_REQUESTS.get(status)
+    if words is not None:
+        return (
+            b"<html>\r\n<head><title>400 %b</title></head>\r\n"
+            b'<body bgcolor="white">\r\n<center><h1>400 Bad Request</h1></center>\r\n<center>%b</center>\r\n'
+            b"<hr><center>%b</center>\r\n</body>\r\n</html>\r\n" % (words, words, server)
+        )
     if status not in WITH_PAGE:
         return b""
     # nginx's page says what its status line does not (ngx_http_error_302_page).
@@ -74,21 +88,29 @@ def send_page(client: ClientSide, status: int, more: bytes = b"", held: bytes | 
         client.close_after()
     server = client.plane.server_name(exchange.route.settings.server_tokens)
     text = page(status, server)
+    if status in _BAD_REQUESTS:
+        status = 400
     send(client, status, text, b"text/html" if text else b"", more)
 
 
 def send_redirect(client: ClientSide, status: int, location: bytes) -> None:
     """Answer with a redirect to ``location``; a path becomes absolute (``absolute_redirect``)."""
     if location[:1] == b"/":
-        location = b"http://%b%b" % (_authority(client), location)
+        location = b"%b://%b%b" % (_scheme(client), _authority(client), location)
     send_page(client, status, b"Location: %b\r\n" % location)
 
 
+def _scheme(client: ClientSide) -> bytes:
+    return b"http" if client.secured is None or client.secured.plain else b"https"
+
+
 def _authority(client: ClientSide) -> bytes:
-    """Where the client came to: its ``Host``, else our address, and the port unless it is 80 (``port_in_redirect``)."""
+    """Where the client came to: its ``Host``, else our address, and the port unless it is the scheme's own
+    (``port_in_redirect``)."""
     host, port = client.local_address()
     if client.exchange.head.host:
         host = client.exchange.head.host
     elif b":" in host and port:
         host = b"[%b]" % host
-    return host if port in (0, 80) else b"%b:%d" % (host, port)
+    usual = 80 if client.secured is None or client.secured.plain else 443
+    return host if port in (0, usual) else b"%b:%d" % (host, port)

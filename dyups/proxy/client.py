@@ -14,6 +14,7 @@ from dyups.proxy.plane import DataPlane
 if TYPE_CHECKING:
     from dyups.proxy.exchange import Exchange
     from dyups.proxy.plan import ForwardPlan
+    from dyups.proxy.route import ServerRoutes
     from dyups.upstream.group import Group
 
 
@@ -37,11 +38,24 @@ class BodySink(Protocol):
         ...
 
 
+class TlsSide(Protocol):
+    """What a client on a ``listen … ssl`` is besides its requests; ``secured`` has the one that runs."""
+
+    plain: bool
+    """It does not speak TLS at all."""
+
+    def refusal(self, server: ServerRoutes) -> int:
+        """The status with which a request to ``server`` is refused for what its connection is, or 0."""
+        ...
+
+
 class ClientSide(Protocol):
     """The client of one exchange at a time."""
 
     plane: DataPlane
     exchange: Exchange
+    secured: TlsSide | None
+    """None where the address does not speak TLS."""
     write: Callable[[bytes], None]
     """Send bytes: a head, a piece of body, or both in one."""
     write_blocked: bool

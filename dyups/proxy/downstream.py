@@ -25,6 +25,8 @@ from dyups.errors import RequestRefused
 from dyups.http1.chunked import BadChunk, ChunkedReader
 from dyups.http1.request import BARE_END, RequestHead, read_request
 from dyups.http1.target import normalise
+from dyups.proxy import answers
+from dyups.proxy.client import TlsSide
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.pace import BODY, BUSY, GONE, HEAD, LINGER, TUNNEL, ignore
 from dyups.proxy.phases import ClientPhases
@@ -189,6 +191,8 @@ class ClientConnection(ClientPhases):
         exchange.route = server.root
         exchange.args = head.args
         exchange.uri = head.uri if server.merge_slashes else normalise(head.target, merge_slashes=False)[0]
+        if self.secured is not None and self._turned_away(self.secured, head):
+            return
         if head.has_body():
             self._serve_with_body(head)
         else:
@@ -196,6 +200,18 @@ class ClientConnection(ClientPhases):
             sink = self._serve(b"", True, 0)
             if not self._answered and self._sink is DISCARD:  # else it was sent elsewhere meanwhile
                 self._sink = sink
+
+    def _turned_away(self, secured: TlsSide, head: RequestHead) -> bool:
+        """Plain HTTP where TLS is due, or not the certificate that is: a page, and the connection's end."""
+        status = secured.refusal(self.exchange.server)
+        if not status:
+            return False
+        self.state = BUSY
+        self._close = True
+        if head.has_body():
+            self._ahead = b" "  # whatever there is of it: linger
+        answers.send_page(self, status, b"", None)
+        return True
 
     # -- the request's body ------------------------------------------------------------------------------------
 

@@ -68,6 +68,7 @@ class Exchange:
         "head",
         "head_sent",
         "proxy_host",
+        "proxy_scheme",
         "proxy_uri",
         "received",
         "redirects",
@@ -93,6 +94,8 @@ class Exchange:
         self.attempts: list[AttemptRecord] = []
         self.at_end: list[Callable[[], object]] = []
         """Called once the request is over, whatever became of it: what limits count, for one."""
+        self.proxy_scheme = b"http"
+        """``http`` or ``https``; set and read as ``proxy_uri`` is."""
         self.proxy_uri = b""
         """The target sent to the server, for the error log; set by whoever forwards, and never read before."""
         self.renew(NO_HEAD)

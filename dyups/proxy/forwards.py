@@ -16,10 +16,11 @@ from dyups.proxy import answers
 from dyups.proxy.client import BodySink
 from dyups.proxy.context import printable
 from dyups.proxy.exchange import Exchange
-from dyups.proxy.literals import ImplicitGroups, host_field
+from dyups.proxy.literals import ImplicitGroups, host_field, implicit_key
 from dyups.proxy.plan import ForwardPlan
 from dyups.proxy.plane import DataPlane, complain
 from dyups.proxy.resolving import NamedTargets
+from dyups.proxy.securedial import ChannelTable
 from dyups.proxy.serving import DISCARD
 
 _PREFIXED = (LocationKind.EXACT, LocationKind.PREFIX, LocationKind.PREFIX_FIRST)
@@ -31,7 +32,7 @@ _BREAKS_LINE = re.compile(rb"[\x00-\x20\x7f]")
 class ConstantTarget:
     """``proxy_pass http://name/…``; the URI part may have variables."""
 
-    __slots__ = ("_host", "_implicit", "_key", "_pass", "_plan", "_plane", "_prefix", "_uri")
+    __slots__ = ("_host", "_implicit", "_key", "_pass", "_plan", "_plane", "_prefix", "_scheme", "_uri")
 
     def __init__(
         self,
@@ -43,10 +44,11 @@ class ConstantTarget:
     ) -> None:
         self._pass = content
         self._plane = plane
-        self._plan = ForwardPlan(location.settings, plane)
+        self._plan = plan_for(content.scheme, location, plane)
         self._key = target.lower()
-        self._host = host_field(target)
-        self._implicit = implicit.constant(self._key)
+        self._scheme = encode(content.scheme)
+        self._host = host_field(target, self._scheme)
+        self._implicit = implicit.constant(implicit_key(content.scheme, target))
         self._uri = content.uri
         self._prefix = len(encode(location.pattern)) if location.kind in _PREFIXED else 0
 
@@ -56,6 +58,7 @@ class ConstantTarget:
         if group is None:
             return _refuse(exchange, f'no host "{printable(self._key)}" to pass the request to')
         exchange.proxy_host = self._host
+        exchange.proxy_scheme = self._scheme
         uri = exchange.target if self._uri is None else self._replaced(exchange, self._uri)
         exchange.proxy_uri = uri
         return exchange.client.forward(self._plan, group, uri, body, ended)
@@ -74,16 +77,28 @@ class ConstantTarget:
 class VariableTarget:
     """``proxy_pass http://$host``: what is asked is known only now, and must be a known upstream."""
 
-    __slots__ = ("_implicit", "_named", "_plan", "_plane", "_render", "_scheme", "_uri")
+    __slots__ = (
+        "_implicit",
+        "_named",
+        "_plan",
+        "_plan_tls",
+        "_plane",
+        "_render",
+        "_scheme",
+        "_scheme_sent",
+        "_uri",
+    )
 
     def __init__(
         self, content: ProxyPass, location: Location, plane: DataPlane, implicit: ImplicitGroups
     ) -> None:
         self._plane = plane
-        self._plan = ForwardPlan(location.settings, plane)
+        self._plan = plan_for(content.scheme, location, plane)
+        self._plan_tls = None if content.scheme else plan_for("https", location, plane)
         self._implicit = implicit
         self._render = content.target.render
         self._scheme = content.scheme
+        self._scheme_sent = encode(content.scheme)
         self._uri = content.uri
         self._named: NamedTargets | None = None
         """Looks up names that are no upstream (``resolver``)."""
@@ -98,18 +113,21 @@ class VariableTarget:
         if group is None or not self._scheme:
             return self._serve_parts(exchange, target, body, ended)
         exchange.proxy_host = target
+        exchange.proxy_scheme = self._scheme_sent
         uri = exchange.target if self._uri is None else _as_it_stands(self._uri.render(exchange))
         exchange.proxy_uri = uri
         return exchange.client.forward(self._plan, group, uri, body, ended)
 
     def _serve_parts(self, exchange: Exchange, target: bytes, body: bytes, ended: bool) -> BodySink:
         """The target is no name by itself: it may hold a scheme and a URI part, and its host may be an address."""
-        if not self._scheme:
-            scheme, separator, rest = target.partition(b"://")
-            if not separator or scheme.lower() not in (b"http", b"https"):
+        plan, scheme = self._plan, self._scheme
+        if not scheme:
+            said, separator, rest = target.partition(b"://")
+            scheme = said.lower().decode("latin-1")
+            if not separator or scheme not in ("http", "https"):
                 return _refuse(exchange, f'invalid URL prefix in "{printable(target)}"', 500)
-            if scheme.lower() == b"https":
-                return _refuse(exchange, f'https protocol requires SSL support in "{printable(target)}"', 500)
+            if scheme == "https" and self._plan_tls is not None:
+                plan = self._plan_tls
             target = rest
         start = _URI_START(target)
         uri = b"" if start is None else target[start.start() :]
@@ -117,19 +135,37 @@ class VariableTarget:
         if self._uri is not None:
             uri += self._uri.render(exchange)
         key = host.lower()
-        group = self._plane.upstreams.get(key) or self._implicit.rendered(key)
+        group = self._plane.upstreams.get(key) or self._implicit.rendered(key, scheme)
         named = self._named
-        wanted = named.target(key) if group is None and named is not None else None
+        wanted = named.target(_with_port(key, scheme)) if group is None and named is not None else None
         if group is None and wanted is None:
             reason = self._implicit.refusal(key)
             return _refuse(exchange, f'no host "{printable(host)}" to pass the request to: {reason}')
-        exchange.proxy_host = host_field(host)
+        exchange.proxy_scheme = encode(scheme)
+        exchange.proxy_host = host_field(host, exchange.proxy_scheme)
         uri = _as_it_stands(uri) if uri else exchange.target
         exchange.proxy_uri = uri
         if group is None:
             assert named is not None and wanted is not None
-            return named.forward(wanted, exchange, self._plan, body, ended)
-        return exchange.client.forward(self._plan, group, uri, body, ended)
+            return named.forward(wanted, exchange, plan, body, ended)
+        return exchange.client.forward(plan, group, uri, body, ended)
+
+
+def plan_for(scheme: str, location: Location, plane: DataPlane) -> ForwardPlan:
+    """How ``location`` forwards by ``scheme``; an empty one counts as ``http``."""
+    plan = ForwardPlan(location.settings, plane)
+    if scheme == "https":
+        channels = plane.channels
+        if channels is None:
+            channels = plane.channels = ChannelTable()
+        plan.secured = channels.of(location.proxy_tls)
+    return plan
+
+
+def _with_port(key: bytes, scheme: str) -> bytes:
+    """A target for the resolver, whose default is port 80."""
+    host = key.rpartition(b"]")[2] if key[:1] == b"[" else key
+    return key + b":443" if scheme == "https" and b":" not in host else key
 
 
 def _as_it_stands(uri: bytes) -> bytes:

@@ -7,30 +7,42 @@ from collections.abc import Iterable
 from twisted.internet.interfaces import IAddress, IProtocolFactory
 from zope.interface import implementer
 
-from dyups.config.model import Http, Listen, Location
+from dyups.config.model import Http, Listen, Location, ServerTls
 from dyups.proxy.downstream import ClientConnection
 from dyups.proxy.plane import DataPlane
 from dyups.proxy.route import ListenRoutes, Maker
+from dyups.proxy.secured import SecuredClient
+from dyups.tls.material import Files, read_file
+from dyups.tls.terms import Handshake, ListenTerms
 
 
 @implementer(IProtocolFactory)
 class Listener:
     """Twisted's factory for the connections to one address."""
 
-    __slots__ = ("listen", "plane", "routes")
+    __slots__ = ("_terms", "listen", "plane", "routes")
 
     noisy = False
     asks_address = False
     """See :class:`dyups.net.ports.Accepting`."""
 
-    def __init__(self, listen: Listen, plane: DataPlane, make: Maker) -> None:
+    def __init__(self, listen: Listen, plane: DataPlane, make: Maker, files: Files = read_file) -> None:
         self.listen = listen
         self.plane = plane
         self.routes = ListenRoutes(listen, make, plane.deadlines)
+        self._terms: ListenTerms | None = None
+        """How to speak TLS, where the address does."""
+        if listen.ssl:
+            self._terms = ListenTerms(listen, files)
+            self._terms.chosen = self._chosen
 
-    def buildProtocol(self, addr: IAddress | None) -> ClientConnection:
+    def _chosen(self, handshake: Handshake) -> ServerTls:
+        return self.routes.known_as(handshake.server_name, handshake.exchange).tls
+
+    def buildProtocol(self, addr: IAddress | None) -> ClientConnection | SecuredClient:
         """A client connected."""
-        return ClientConnection(self.plane, self.routes)
+        client = ClientConnection(self.plane, self.routes)
+        return client if self._terms is None else SecuredClient(client, self._terms)
 
     def doStart(self) -> None:
         """Twisted's factory life cycle."""

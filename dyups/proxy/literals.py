@@ -24,11 +24,19 @@ def looks_literal(target: bytes) -> bool:
     return is_literal(host.decode("latin-1"))
 
 
-def host_field(target: bytes) -> bytes:
-    """``target`` as ``$proxy_host`` has it (``ngx_http_proxy_set_vars``): no port 80, ``localhost`` for a socket."""
+def host_field(target: bytes, scheme: bytes = b"http") -> bytes:
+    """``target`` as ``$proxy_host`` has it (``ngx_http_proxy_set_vars``): without the scheme's own port,
+    ``localhost`` for a socket."""
     if target[:5].lower() == b"unix:":
         return b"localhost"
+    if scheme == b"https":
+        return target[:-4] if target.endswith(b":443") else target
     return target[:-3] if target.endswith(b":80") else target
+
+
+def implicit_key(scheme: str, target: bytes) -> bytes:
+    """The key of a target that is no upstream: without a port, its address depends on the scheme."""
+    return b"https://" + target.lower() if scheme == "https" else target.lower()
 
 
 class ImplicitGroups:
@@ -45,26 +53,27 @@ class ImplicitGroups:
         """The group of a target that stands in the configuration as it is."""
         return self._constant.get(key)
 
-    def rendered(self, key: bytes) -> Group | None:
+    def rendered(self, target: bytes, scheme: str = "http") -> Group | None:
         """The group of a target that a request brought: an address only with ``dyups_literal_targets on``.
 
         That holds for the addresses of the configuration too: otherwise ``Host: 127.0.0.1:8081`` would reach whatever
         some other location is there to guard.
         """
-        if not looks_literal(key):
+        key = implicit_key(scheme, target)
+        if not looks_literal(target):
             return self._constant.get(key)
         if not self._allowed:
             return None
-        return self._constant.get(key) or self._made.get(key) or self._make(key)
+        return self._constant.get(key) or self._made.get(key) or self._make(key, target, scheme)
 
     def refusal(self, key: bytes) -> str:
         """Why :meth:`rendered` gave None, for the error log."""
         off = looks_literal(key) and not self._allowed
         return "dyups_literal_targets is off" if off else "no upstream of that name"
 
-    def _make(self, key: bytes) -> Group | None:
+    def _make(self, key: bytes, target: bytes, scheme: str) -> Group | None:
         try:
-            spec = _implicit(key.decode("ascii"), Place())
+            spec = _implicit(target.decode("ascii"), Place(), scheme)
         except (ConfigError, UnicodeError):
             return None
         if len(self._made) >= MOST_MADE:
@@ -87,11 +96,14 @@ def constant_groups(
     warnings: list[str] = []
     for passed in _passes(http):
         constant = passed.target.constant
-        if constant is None or constant.lower() in groups or constant.lower() in names:
+        if constant is None or constant.lower() in names:
+            continue
+        key = implicit_key(passed.scheme, constant)
+        if key in groups:
             continue
         try:
-            spec = _implicit(constant.decode("utf-8", "surrogateescape"), passed.place)
-            groups[constant.lower()] = Group(spec, resolve_now(spec, query))
+            spec = _implicit(constant.decode("utf-8", "surrogateescape"), passed.place, passed.scheme)
+            groups[key] = Group(spec, resolve_now(spec, query))
         except ConfigError as error:
             if not lenient:
                 raise
@@ -99,8 +111,8 @@ def constant_groups(
     return groups, warnings
 
 
-def _implicit(target: str, place: Place) -> UpstreamSpec:
-    host, port, path = parse_server_address(target)
+def _implicit(target: str, place: Place, scheme: str) -> UpstreamSpec:
+    host, port, path = parse_server_address(target, 443 if scheme == "https" else 80)
     return UpstreamSpec(target, (ServerSpec(target, host, port, path),), place=place)
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from twisted.internet.interfaces import ITransport
 
 from dyups.proxy.attempt import Forwarding
-from dyups.proxy.client import BodySink
+from dyups.proxy.client import BodySink, TlsSide
 from dyups.proxy.context import describe, endpoint
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.exchange import Exchange
@@ -51,6 +51,7 @@ class ClientPace:
         "exchange",
         "plane",
         "routes",
+        "secured",
         "state",
         "transport",
         "write",
@@ -83,6 +84,8 @@ class ClientPace:
         self._paused = False
         self._requests = 0
         self._sink: BodySink = DISCARD
+        self.secured: TlsSide | None = None
+        """What stands between us and the network where the address speaks TLS."""
         self._unsent = -1
         """Bytes that were on their way when we last looked, where the client is slow."""
 

@@ -25,7 +25,7 @@ from dyups.http1.chunked import BadChunk, ChunkedReader
 from dyups.http1.request import BARE_END
 from dyups.http1.response import read_response
 from dyups.proxy.deadlines import NEVER
-from dyups.proxy.plan import Fault
+from dyups.proxy.plan import Channel, Fault
 
 if TYPE_CHECKING:
     from dyups.proxy.attempt import Forwarding
@@ -57,6 +57,7 @@ class PeerLink:
         "_held",
         "_reader",
         "blocked",
+        "channel",
         "deadline",
         "forwarding",
         "heard",
@@ -76,6 +77,8 @@ class PeerLink:
         self.peer = peer
         self.forwarding: Forwarding | None = forwarding
         """None while it lies idle, and from its end on."""
+        self.channel: Channel | None = None
+        """What it has in common with those that it may stand for; None for a plain connection."""
         self.state = HEAD
         self.deadline = NEVER
         self.requests = 0

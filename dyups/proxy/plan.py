@@ -7,13 +7,19 @@ blame (``max_fails``), what does the client see.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from twisted.internet.interfaces import IConnector
 
 from dyups.config.model import LocationSettings
 from dyups.http1.response import ResponseHead
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.plane import DataPlane
 from dyups.proxy.requesthead import HeadPlan
+from dyups.upstream.peer import Peer
+
+if TYPE_CHECKING:
+    from dyups.proxy.peerlink import LinkFactory
 
 
 class Fault(Enum):
@@ -79,6 +85,22 @@ class HeadFilter(Protocol):
         ...
 
 
+class Channel(Protocol):
+    """What connections to a server have in common that may stand for one another; ``securedial`` has TLS."""
+
+    def dial(self, plane: DataPlane, peer: Peer, factory: LinkFactory, timeout: float) -> IConnector:
+        """Connect as the channel wants it; ``factory`` hears of the outcome."""
+        ...
+
+
+class Channels(Protocol):
+    """The channels of one location's TLS."""
+
+    def channel(self, exchange: Exchange) -> Channel:
+        """The channel of a request: the name that it checks may come from a variable."""
+        ...
+
+
 class ForwardPlan:
     """One location's way of forwarding.  Limits are padded for the sweep but ``connect_timeout``, which has a timer."""
 
@@ -92,6 +114,7 @@ class ForwardPlan:
         "retry_seconds",
         "retry_statuses",
         "retry_words",
+        "secured",
         "send_timeout",
         "server_tokens",
         "switches",
@@ -103,6 +126,8 @@ class ForwardPlan:
         self.filter: HeadFilter | None = None
         """What is done with a server's head beyond what is always done."""
         self.connect_timeout = settings.proxy_connect_timeout
+        self.secured: Channels | None = None
+        """TLS towards servers; None for plain connections."""
         self.send_timeout = limit(settings.proxy_send_timeout)
         self.read_timeout = limit(settings.proxy_read_timeout)
         words = settings.proxy_next_upstream

@@ -20,6 +20,8 @@ from dyups.proxy.deadlines import Deadlines
 from dyups.upstream.map import UpstreamMap
 
 if TYPE_CHECKING:
+    from dyups.config.tls import ProxyTls
+    from dyups.proxy.plan import Channels
     from dyups.proxy.exchange import Exchange
     from dyups.proxy.resolving import TargetNames
 
@@ -46,6 +48,14 @@ class Dial(Protocol):
         ...
 
 
+class TlsSettings(Protocol):
+    """Makes TLS towards servers of what the configuration says; ``securedial`` has the one that runs."""
+
+    def of(self, tls: ProxyTls) -> Channels:
+        """The channels of a location with these settings; raises ConfigError."""
+        ...
+
+
 class Counters:
     """This worker's totals, as nginx's ``stub_status`` names them; plain integers, added up when somebody asks."""
 
@@ -66,6 +76,7 @@ class DataPlane:
         "_second",
         "_wall",
         "attempts_wanted",
+        "channels",
         "counters",
         "deadlines",
         "dial",
@@ -90,6 +101,8 @@ class DataPlane:
         self.deadlines = deadlines
         self.dial = dial
         self.counters = Counters()
+        self.channels: TlsSettings | None = None
+        """TLS towards servers; ``forwards`` makes it where nobody else has."""
         self.draining = False
         """The process is to end: connections close after the answer under way."""
         self.attempts_wanted = attempts_wanted

@@ -28,7 +28,7 @@ from dyups.http1.request import RequestHead, read_request
 from dyups.http1.response import ResponseHead
 from dyups.proxy.answers import page
 from dyups.proxy.attempt import Forwarding
-from dyups.proxy.client import BodySink
+from dyups.proxy.client import BodySink, TlsSide
 from dyups.proxy.contents import NotFound
 from dyups.proxy.context import describe, endpoint, printable
 from dyups.proxy.deadlines import NEVER
@@ -123,6 +123,7 @@ class ResourceClient:
         "deadline",
         "exchange",
         "plane",
+        "secured",
         "write",
         "write_blocked",
     )
@@ -133,6 +134,7 @@ class ResourceClient:
         self.exchange.server = resource.routes
         self.exchange.route = resource.routes.root
         self.deadline = NEVER
+        self.secured: TlsSide | None = None
         self.write: Callable[[bytes], None] = self._write_body
         self.write_blocked = False
         self._content = request.content

@@ -199,12 +199,13 @@ def capture(exchange: Exchange, match: re.Match[bytes]) -> None:
 class ServerRoutes:
     """A server, ready to serve."""
 
-    __slots__ = ("acceptance", "level", "merge_slashes", "name", "named", "root", "steps")
+    __slots__ = ("acceptance", "level", "merge_slashes", "name", "named", "root", "steps", "tls")
 
     def __init__(self, server: Server, make: Maker, deadlines: Deadlines) -> None:
         self.name = _shown(server.names[0]) if server.names else b""
         self.steps = ready_steps(server.steps, lambda location: _route(location, make, deadlines))
         self.merge_slashes = server.server.merge_slashes
+        self.tls = server.tls
         self.acceptance = Acceptance(
             ignore_invalid_headers=server.server.ignore_invalid_headers,
             underscores_in_headers=server.server.underscores_in_headers,
@@ -291,6 +292,10 @@ class ListenRoutes:
         if routes is not None:
             return routes
         return self.default if self._exact_only else self._search(host, exchange)
+
+    def known_as(self, name: bytes, exchange: Exchange) -> ServerRoutes:
+        """The server of that name, for a client that has sent no request yet (SNI)."""
+        return self._exact.get(name) or (self.default if self._exact_only else self._search(name, exchange))
 
     def _search(self, host: bytes, exchange: Exchange) -> ServerRoutes:
         for names, cuts in ((self._leading, _endings), (self._trailing, _beginnings)):

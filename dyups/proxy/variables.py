@@ -18,6 +18,7 @@ from dyups._version import VERSION
 from dyups.config.model import Http
 from dyups.config.variables import WithUser
 from dyups.interfaces import Getter, VariableTable
+from dyups.proxy import tlsvariables
 from dyups.proxy.exchange import AttemptRecord, Exchange
 
 _HOSTNAME = socket.gethostname().lower().encode()
@@ -102,7 +103,9 @@ def _proxy_port(x: Exchange) -> bytes:
     if not x.proxy_host:
         return b""
     _, colon, port = x.proxy_host.rpartition(b":")
-    return port if colon and port.isdigit() else b"80"
+    if colon and port.isdigit():
+        return port
+    return b"443" if x.proxy_scheme == b"https" else b"80"
 
 
 def _forwarded_for(x: Exchange) -> bytes:
@@ -171,7 +174,6 @@ _PLAIN: dict[str, Getter] = {
     "request_method": lambda x: x.head.method,
     "request_time": _request_time,
     "request_uri": lambda x: x.head.target,
-    "scheme": lambda x: b"http",
     "server_addr": lambda x: x.client.local_address()[0],
     "server_name": _server_name,
     "server_port": lambda x: _number(x.client.local_address()[1]),
@@ -241,7 +243,7 @@ class ProxyVariables:
         if name in _PER_ATTEMPT:
             self.attempts_wanted = True
             return _PER_ATTEMPT[name]
-        plain = _PLAIN.get(name)
+        plain = _PLAIN.get(name) or tlsvariables.GETTERS.get(name)
         if plain is not None:
             return plain
         for prefix, make in _FAMILIES.items():

@@ -7,12 +7,14 @@ configuration, whatever happens to the files meanwhile.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from dyups.config.build import DEFAULT_ERROR_LOG, build, parse_globals
 from dyups.config.model import ErrorLog, Http, Settings
 from dyups.config.parser import Tree, parse_file
 from dyups.proxy.variables import ProxyVariables
+from dyups.workers.certificates import read_certificates
 from dyups.workers.privileges import NO_CHOICE, Choice, choose
 
 
@@ -41,6 +43,8 @@ class Configuration:
     """Some text reads ``$upstream_*`` variables."""
     serve_as: Choice = NO_CHOICE
     """Whom workers become; nobody else where a worker built it."""
+    certificates: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """What stood in the files that TLS needs, by path; empty where a worker built it."""
 
     @property
     def http(self) -> Http:
@@ -58,7 +62,8 @@ def read_configuration(source: Source) -> Configuration:
     tree = parse_file(source.path, prefix=prefix)
     tree = tree._replace(directives=ahead + tree.directives)
     found = built(tree, prefix, source.error_log)
-    return replace(found, serve_as=choose(tree, found.settings))
+    certificates = read_certificates(found.http)
+    return replace(found, serve_as=choose(tree, found.settings), certificates=certificates)
 
 
 def built(tree: Tree, prefix: str, error_log: str | None) -> Configuration:

@@ -86,6 +86,7 @@ class ServingProcess(Service):
             query_of(dict(truth.constants)),
             checks=lambda: succeed(self._health.report()),
             attempts_wanted=configuration.attempts_wanted,
+            certificates=configuration.certificates,
         )
         self._sockets = open_all(http.listens)
         self._quitting = LoopingCall(self._stop_if_alone)

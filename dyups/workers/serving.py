@@ -6,7 +6,7 @@ A worker has one; everything that it needs of the rest of the process is handed 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,8 +25,10 @@ from dyups.proxy.listener import Listener, limits_of
 from dyups.proxy.literals import constant_groups
 from dyups.proxy.plane import DataPlane, complain
 from dyups.proxy.resolving import TargetNames
+from dyups.proxy.securedial import ChannelTable
 from dyups.proxy.serving import Serving
 from dyups.proxy.webresource import ResourceServing
+from dyups.tls.material import RememberingFiles
 from dyups.upstream.map import UpstreamMap
 from dyups.upstream.names import Resolvers
 from dyups.upstream.resolve import NameQuery
@@ -37,7 +39,7 @@ class ServingSide:
     """Accepts connections and serves them by ``upstreams``.
 
     ``checks`` tells the state of checked servers, ``query`` knows the addresses of names that stand in the
-    configuration outside of upstreams.
+    configuration outside of upstreams, and ``certificates`` what stood in the files that TLS needs.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class ServingSide:
         *,
         attempts_wanted: bool,
         checks: Report = nothing_checked,
+        certificates: Mapping[str, bytes] | None = None,
     ) -> None:
         self._reactor = reactor
         self._interface = interface
@@ -58,6 +61,8 @@ class ServingSide:
         self.plane = DataPlane(upstreams, deadlines, dial_through(reactor), attempts_wanted=attempts_wanted)
         self.plane.names = TargetNames(Resolvers(reactor, self._in_thread))
         self.plane.in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+        files = RememberingFiles(certificates)
+        self.plane.channels = ChannelTable(files)
         self.access_logs = AccessLogs(http, partial(complain, "alert"))
         self.plane.log = self.access_logs.write
         literals, _ = constant_groups(http, lenient=True, query=query)
@@ -67,7 +72,7 @@ class ServingSide:
             literals,
             any_literal=http.dyups.dyups_literal_targets,
         )
-        self._listeners = [Listener(listen, self.plane, make) for listen in http.listens]
+        self._listeners = [Listener(listen, self.plane, make, files) for listen in http.listens]
         self._ports: list[IListeningPort] = []
 
     def _in_thread(self, query: NameQuery, name: str) -> Deferred[tuple[str, ...]]:

@@ -36,6 +36,8 @@ class Snapshot(NamedTuple):
     """Every upstream, in order, with the addresses of its names."""
     constants: Mapping[str, tuple[str, ...]]
     """Host names that stand in the configuration outside of upstreams, with their addresses."""
+    certificates: Mapping[str, bytes] = {}
+    """What stood in the files that TLS needs when the configuration was read, by path."""
     identity: Identity | None = None
     """Whom the worker becomes."""
 

@@ -98,6 +98,7 @@ class Snapshots:
             sequence=upstreams.sequence,
             upstreams=tuple(every_upstream(upstreams)),
             constants=dict(crew.constants),
+            certificates=configuration.certificates,
             identity=configuration.serve_as.identity,
         )
 

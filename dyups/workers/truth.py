@@ -22,6 +22,7 @@ from dyups.proxy.plane import complain
 from dyups.proxy.variables import variables_of_run_time
 from dyups.upstream.map import UpstreamMap
 from dyups.upstream.resolve import NameQuery, query_system, resolve_now, resolve_what_can_be
+from dyups.workers.certificates import warnings as tls_warnings
 from dyups.workers.collection import settle
 from dyups.workers.configuration import Configuration
 from dyups.workers.serving import RememberingQuery, may_change
@@ -64,7 +65,7 @@ def establish(configuration: Configuration, query: NameQuery = query_system) -> 
     _, warnings = constant_groups(http, lenient=may_change(http), query=remembering, known=restored.upstreams)
     for damage in restored.damages:
         complain("error", damage)  # at error_log's default level: something that was acknowledged is lost
-    for warning in (*restored.warnings, *warnings):
+    for warning in (*restored.warnings, *warnings, *tls_warnings(configuration.tree.directives)):
         complain("warn", warning)
     truth = Truth(configuration, restored, filled_map(restored, variables), remembering.found)
     truth.file_says(restored.configured if truth.dumps else restored.upstreams, ())

@@ -83,6 +83,7 @@ class Worker:
             query_of(dict(snapshot.constants)),
             checks=self.link.checks,
             attempts_wanted=configuration.attempts_wanted,
+            certificates=snapshot.certificates,
         )
         self._looking = LoopingCall(self._look)
         self._looking.clock = reactor

@@ -30,8 +30,6 @@ URLS: dict[str, tuple[str, str, str | None, bool]] = {
 ERRORS = {
     "host1": "invalid URL prefix",
     "ftp://$host": "invalid URL prefix",
-    "https://host1": "https protocol requires SSL support",
-    "https://$host": "https protocol requires SSL support",
     "http://": 'no host in upstream ""',
     "http:///a": 'no host in upstream ""',
     "http://a:0/": 'invalid port in upstream "a:0"',

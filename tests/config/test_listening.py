@@ -54,12 +54,18 @@ class Listens(SynchronousTestCase):
         text = "80 deferred bind fastopen=3 so_keepalive=on rcvbuf=1k sndbuf=1k"
         self.assertEqual(listens((text, A)), (Listen(TcpAddress("0.0.0.0", 80), (A,), A),))
 
+    def test_tls(self) -> None:
+        """One ``ssl`` makes the whole address speak TLS; ``http2`` changes nothing."""
+        listen = listens(("443 http2", A), ("443 ssl", B))[0]
+        self.assertTrue(listen.ssl)
+        self.assertEqual(listens(("443 http2", A)), (Listen(TcpAddress("0.0.0.0", 443), (A,), A),))
+
     def test_mistakes(self) -> None:
         """Mistakes are nginx's, with the place."""
         for texts, error in {
             ("99999",): 'invalid port in "99999" of the "listen" directive in f:1',
             ("80 foo",): 'invalid parameter "foo" in f:1',
-            ("80 ssl",): 'the "ssl" parameter of the "listen" directive is not supported in f:1',
+            ("80 quic",): 'the "quic" parameter of the "listen" directive is not supported in f:1',
             (
                 "80 proxy_protocol",
             ): 'the "proxy_protocol" parameter of the "listen" directive is not supported in f:1',

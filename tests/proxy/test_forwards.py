@@ -100,7 +100,7 @@ REFUSED = [
     ("/url/", "x", 500, 'invalid URL prefix in ""'),
     ("/url/?u=one", "x", 500, 'invalid URL prefix in "one"'),
     ("/url/?u=ftp://one/", "x", 500, 'invalid URL prefix in "ftp://one/"'),
-    ("/url/?u=https://one/", "x", 500, "https protocol requires SSL support"),
+    ("/url/?u=https://two:1/", "x", 502, 'no host "two:1"'),
     ("/url/?u=http://", "x", 502, 'no host ""'),
 ]
 

@@ -16,9 +16,10 @@ RESOLVED = {
 
 
 class Link:
-    """An idle connection that notes whether it was closed."""
+    """An idle connection of ``channel`` that notes whether it was closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, channel: object = None) -> None:
+        self.channel = channel
         self.discarded = 0
 
     def discard(self) -> None:

@@ -65,6 +65,16 @@ class IdleTests(SynchronousTestCase):
         self.assertEqual([one.take_idle(), one.take_idle(), one.take_idle()], [links[1], links[0], None])
         self.assertEqual(one.pool.idle, 0)
 
+    def test_channels(self) -> None:
+        """A connection is used again within its channel alone; the last one of it is taken first."""
+        one, tls = peer(), object()
+        links = [Link(), Link(tls), Link(tls), Link()]
+        for link in links:
+            one.keep_idle(link)
+        taken = [one.take_idle(tls), one.take_idle(object()), one.take_idle(tls), one.take_idle(tls)]
+        self.assertEqual(taken, [links[2], None, links[1], None])
+        self.assertEqual([one.take_idle(), one.take_idle(), one.pool.idle], [links[3], links[0], 0])
+
     def test_limit(self) -> None:
         """A full pool closes this peer's oldest connection for the new one, or does not want it."""
         pool = Pool(2)

@@ -10,6 +10,7 @@
     upstream  the ``upstream`` block, and the commands of a POST
     check     active health checks
     access    who may ask
+    tls       TLS on either side
     dyups     the module's own
     known     nginx's directives that are refused
 
@@ -24,7 +25,7 @@ from functools import cache
 from typing import Any
 
 from dyups.config.directives import check as checks
-from dyups.config.directives import access, core, dyups, http, known, logs, proxy, resolver, upstream
+from dyups.config.directives import access, core, dyups, http, known, logs, proxy, resolver, tls, upstream
 from dyups.config.directives.entry import Call, Context, Effect, Entry
 from dyups.config.parser import Directive
 from dyups.config.scope import Scope
@@ -35,7 +36,7 @@ __all__ = ["Call", "Context", "Effect", "Entry", "all_entries", "check", "find",
 
 def all_entries() -> Iterator[Entry]:
     """Every entry, family by family."""
-    for family in (core, dyups, http, logs, proxy, resolver, upstream, checks, access, known):
+    for family in (core, dyups, http, logs, proxy, resolver, upstream, checks, access, tls, known):
         yield from family.ENTRIES
 
 

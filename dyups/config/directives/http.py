@@ -185,7 +185,6 @@ _HARMLESS: tuple[Entry, ...] = (
     harmless("directio", _ANYWHERE, TEXT, _NO_FILES),
     harmless("etag", _ANYWHERE, FLAG, _NO_FILES),
     harmless("gzip", _ANYWHERE, ONLY_OFF, "Only ``off``."),
-    harmless("http2", _SERVERS, ONLY_OFF, "Only ``off``."),
     harmless("if_modified_since", _ANYWHERE, TEXT, _NO_FILES),
     harmless("log_not_found", _ANYWHERE, FLAG, _NO_FILES),
     harmless("log_subrequest", _ANYWHERE, FLAG, "There are no subrequests."),

@@ -70,18 +70,8 @@ _FAMILIES: dict[str, str] = {
         server_admin server_tag state status_zone stub_status
     """,
     "TLS": """
-        proxy_ssl proxy_ssl_alpn proxy_ssl_certificate proxy_ssl_certificate_cache
-        proxy_ssl_certificate_key proxy_ssl_ciphers proxy_ssl_conf_command proxy_ssl_crl
-        proxy_ssl_key_log proxy_ssl_name proxy_ssl_password_file proxy_ssl_protocols
-        proxy_ssl_server_name proxy_ssl_session_reuse proxy_ssl_trusted_certificate proxy_ssl_verify
-        proxy_ssl_verify_depth ssl ssl_alpn ssl_async ssl_buffer_size ssl_certificate
-        ssl_certificate_cache ssl_certificate_compression ssl_certificate_key ssl_ciphers
-        ssl_client_certificate ssl_conf_command ssl_crl ssl_dhparam ssl_early_data ssl_ecdh_curve
-        ssl_ech_file ssl_handshake_timeout ssl_key_log ssl_ocsp ssl_ocsp_cache ssl_ocsp_responder
-        ssl_password_file ssl_prefer_server_ciphers ssl_preread ssl_protocols ssl_reject_handshake
-        ssl_session_cache ssl_session_ticket_key ssl_session_tickets ssl_session_timeout
-        ssl_stapling ssl_stapling_file ssl_stapling_responder ssl_stapling_verify
-        ssl_trusted_certificate ssl_verify_client ssl_verify_depth
+        proxy_ssl proxy_ssl_alpn proxy_ssl_key_log ssl ssl_alpn ssl_async ssl_ech_file
+        ssl_handshake_timeout ssl_key_log ssl_ocsp_responder ssl_preread
     """,
     "Proxy": """
         proxy_allow_upstream proxy_bind proxy_cache_background_update proxy_cache_bypass

@@ -15,7 +15,7 @@ class Known(SynchronousTestCase):
     def test_refused(self) -> None:
         """Each is refused by its name, wherever it stands."""
         for name in (
-            "ssl_certificate",
+            "ssl_ocsp_responder",
             "rewrite",
             "auth_basic",
             "limit_req",
