@@ -36,6 +36,7 @@ HOT_MODULES = [
     "dyups/proxy/forwards.py",
     "dyups/proxy/peerlink.py",
     "dyups/proxy/relay.py",
+    "dyups/proxy/requestbody.py",
     "dyups/proxy/attempt.py",
     "dyups/proxy/pace.py",
     "dyups/proxy/answering.py",

@@ -6,6 +6,8 @@ A balancer belongs to one group and sees its candidates only through :class:`~dy
     base             what a balancer sees of a peer, and when a peer may be asked
     round_robin      smooth weighted round robin
     least_conn       the least busy
+    least_time       the quickest; times has what was measured
+    slow_start       servers that have recovered, and round robin and least_conn over them
     fallback         round robin for requests whose rule gives nobody
     hashing          ``hash KEY``
     ip_hash          by the client's address

@@ -24,6 +24,10 @@ class Candidate(Protocol):
     """Not to be asked: the configuration says so, or health checks do, which may turn it at any time."""
 
 
+#: :attr:`Rising.rising` of a peer that has recovered since the last choice.
+JUST_NOW = -1.0
+
+
 class Tally(Protocol):
     """Tells balancers that a choice made before may not hold any more, without asking every peer."""
 

@@ -54,7 +54,7 @@ class RandomTwo(Random[C]):
             peer = self.at(place)
             if peer is not one and peer not in tried and is_open(peer, now):
                 if one is not None:
-                    return _less_busy(one, peer, now)
+                    return self.better(one, peer, now)
                 one = peer
                 continue
             tries += 1
@@ -62,9 +62,8 @@ class RandomTwo(Random[C]):
                 break
         return self.in_turn(exchange, tried, now)
 
-
-def _less_busy(one: C, other: C, now: float) -> C:
-    """Which of the two has fewer requests under way for its weight; ``other`` where both have as many."""
-    peer = one if other.active * one.weight > one.active * other.weight else other
-    begin_trial(peer, now)
-    return peer
+    def better(self, one: C, other: C, now: float) -> C:
+        """Which of the two has fewer requests under way for its weight; ``other`` where both have as many."""
+        peer = one if other.active * one.weight > one.active * other.weight else other
+        begin_trial(peer, now)
+        return peer

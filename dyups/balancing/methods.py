@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from dyups.balancing.base import Balancer, Tally
@@ -16,10 +16,18 @@ from dyups.balancing.hashing import Hash
 from dyups.balancing.ip_hash import IpHash
 from dyups.balancing.ketama import Ketama
 from dyups.balancing.least_conn import LeastConn
+from dyups.balancing.least_time import LeastTime, RandomTwoLeastTime, Score
 from dyups.balancing.round_robin import RoundRobin
+from dyups.balancing.slow_start import RisingLeastConn, RisingRoundRobin
 from dyups.config.model import BalancingSpec
 from dyups.config.variables import compile_template
 from dyups.interfaces import Getter, VariableTable
+
+#: The methods that know ``slow_start`` beside ``least_time``, with the balancers that mind it.
+_RISING: dict[str, Callable[[Sequence[Any]], Balancer]] = {
+    "round_robin": RisingRoundRobin,
+    "least_conn": RisingLeastConn,
+}
 
 
 def key_for(spec: BalancingSpec, variables: VariableTable) -> Getter:
@@ -43,13 +51,21 @@ def balancer_for(
     ``alone`` tells that there are no backup servers; ``key`` is what :func:`key_for` gave.
     """
     # nginx: a single server, or none, is round robin's in every method.
-    if spec.method == "round_robin" or len(peers) < 2:
+    if len(peers) < 2:
+        return RoundRobin(peers, tally, alone=alone)
+    if spec.method in _RISING and any(peer.slow_start for peer in peers):
+        return _RISING[spec.method](peers)
+    if spec.method == "round_robin":
         return RoundRobin(peers, tally, alone=alone)
     match spec.method:
         case "least_conn":
             return LeastConn(peers)
+        case "least_time":
+            return LeastTime(peers, Score(spec.args))
         case "ip_hash":
             return IpHash(peers, tally, key)
+        case "random" if spec.args[1:] and spec.args[1].startswith("least_time="):
+            return RandomTwoLeastTime(peers, tally, Score(spec.args[1].split("=")))
         case "random":
             return (RandomTwo if spec.args else Random)(peers, tally)
         case "consistent_hash":
@@ -59,6 +75,11 @@ def balancer_for(
         case "hash":
             return Hash(peers, tally, key)
     raise ValueError(f"no balancing method {spec.method!r}")
+
+
+def measures(spec: BalancingSpec) -> bool:
+    """Does the method go by the time that answers take?"""
+    return spec.method == "least_time" or any(word.startswith("least_time=") for word in spec.args[1:2])
 
 
 def _nothing(exchange: Any) -> bytes:

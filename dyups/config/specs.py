@@ -95,6 +95,13 @@ class ResolverSpec:
     status_zone: str = ""
 
 
+class QueueSpec(NamedTuple):
+    """``queue``: how many requests may wait for room, and how long, in seconds."""
+
+    limit: int
+    timeout: float = 60.0
+
+
 @dataclass(frozen=True, slots=True)
 class BalancingSpec:
     """The balancing command of an upstream: its directive name and arguments, as written."""
@@ -114,6 +121,7 @@ class UpstreamSpec:
     keepalive_timeout: float = 60.0
     keepalive_requests: int = 1000
     keepalive_time: float = 3600.0
+    queue: QueueSpec | None = None
     resolver: ResolverSpec | None = None
     """None for that of the ``http`` block."""
     resolver_timeout: float = 0.0
@@ -132,6 +140,7 @@ class UpstreamSpec:
             self.keepalive_timeout,
             self.keepalive_requests,
             self.keepalive_time,
+            self.queue,
             self.resolver,
             self.resolver_timeout,
             self.check,
@@ -140,7 +149,7 @@ class UpstreamSpec:
         return _upstream, (self.name, self.servers, *self.place, *(() if rest == _NO_COMMANDS else rest))
 
 
-_NO_COMMANDS: tuple[Any, ...] = (BalancingSpec(), 32, 60.0, 1000, 3600.0, None, 0.0, None, ())
+_NO_COMMANDS: tuple[Any, ...] = (BalancingSpec(), 32, 60.0, 1000, 3600.0, None, None, 0.0, None, ())
 
 
 def _upstream(name: str, servers: tuple[ServerSpec, ...], file: str, line: int, *rest: Any) -> UpstreamSpec:

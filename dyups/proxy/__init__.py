@@ -17,6 +17,9 @@
     forwards     proxy_pass: which group is asked, and for which target
     literals     groups of targets that are no upstream by name
     attempt      forwarding one request: peers tried in turn, retries, the answer passed on
+    requestbody  a request's body, framed and kept
+    waiting      a request that waits for a server to have room
+    resolving    targets that requests bring and that are looked up
     peerlink     a connection to a server
     requesthead  the head that is sent to a server
     answers      our own responses and error pages

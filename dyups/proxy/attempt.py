@@ -2,7 +2,8 @@
 
 One Forwarding belongs to one client and is renewed for each of its requests.  It ties four things together: the
 client, the group, the peer of the present attempt, and the link to it.  This is the way there, retries included;
-``relay`` is the way back, ``plan`` says what a fault means, ``peerlink`` frames what the server sends.
+``requestbody`` has the body, ``relay`` is the way back, ``plan`` says what a fault means, ``peerlink`` frames what the
+server sends.
 """
 
 from __future__ import annotations
@@ -15,20 +16,17 @@ from twisted.internet.error import TimeoutError, UserError
 from twisted.internet.interfaces import IConnector
 from twisted.python.failure import Failure
 
-from dyups.errors import HandshakeFailed
-from dyups.http1.chunked import LAST_CHUNK, ChunkedReader, chunk
 from dyups.proxy.client import ClientSide
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.exchange import AttemptRecord
 from dyups.proxy.peerlink import HEAD, TUNNEL, LinkFactory, PeerLink
-from dyups.proxy.plan import NOT_IDEMPOTENT, Channel, Fault, ForwardPlan
+from dyups.proxy.plan import NOT_IDEMPOTENT, Fault, ForwardPlan
 from dyups.proxy.plane import complain
-from dyups.proxy.relay import HeadTaker, Relay
+from dyups.proxy.relay import HeadTaker
+from dyups.proxy.requestbody import MOST_HELD, RequestBody
+from dyups.proxy.waiting import Waiting, lacks_room
 from dyups.upstream.group import Group
 from dyups.upstream.peer import Peer
-
-#: Bytes of a request's body that are kept to be sent again; beyond that a request is asked once.
-MOST_HELD: Final = 65536
 
 #: Bytes of a chunked body that are gathered for a server that speaks HTTP/1.0; beyond that the client has to tell the
 #: length itself (411).
@@ -38,25 +36,24 @@ NOT_TRIED: Final[frozenset[Peer]] = frozenset()
 _TIMED_OUT = "upstream timed out (110: Connection timed out)"
 
 
-class Forwarding(Relay):
+class Forwarding(RequestBody):
     """A client's request on its way to a server and back."""
 
     __slots__ = (
-        "_chunks_in",
         "_connector",
         "_factory",
         "_gathered",
-        "_held",
         "_message",
-        "_replayable",
         "_reused",
         "_sent",
         "_tried",
         "_uri",
+        "_waiting",
     )
 
     def __init__(self, client: ClientSide, taker: HeadTaker | None = None) -> None:
         super().__init__(client, taker)
+        self._waiting: Waiting | None = None
         self._connector: IConnector | None = None
         self._factory: LinkFactory | None = None
         self._gathered: bytearray | None = None
@@ -113,12 +110,14 @@ class Forwarding(Relay):
 
     # -- one attempt -------------------------------------------------------------------------------------------
 
-    def _attempt(self, fault: Fault = Fault.CONNECT, again: Peer | None = None) -> None:
-        """Ask the next server, or on a fresh connection the one that is to be asked ``again``.
+    def _attempt(
+        self, fault: Fault = Fault.CONNECT, again: Peer | None = None, found: Peer | None = None
+    ) -> None:
+        """Ask the next server, or on a fresh connection the one that is to be asked ``again``, or who was ``found``.
 
         Where nobody is left, answer as ``fault`` says.
         """
-        peer: Peer | None = again
+        peer: Peer | None = again or found
         if peer is None:
             peer = self._group.pick(self.client.exchange, self._tried, self.plane.deadlines.now)
             if peer is None:
@@ -127,14 +126,12 @@ class Forwarding(Relay):
         self.peer = peer
         peer.active += 1
         peer.requests += 1
-        if self.plane.attempts_wanted:
-            self._record = AttemptRecord(peer.name)
+        if self.plane.attempts_wanted or self._group.measures:
+            self._record = AttemptRecord(peer.name, peer.times)
             self.client.exchange.attempts.append(self._record)
-        secured = self._plan.secured
-        channel = None if secured is None else secured.channel(self.client.exchange)
-        link = peer.take_idle(channel) if again is None else None
+        link = peer.take_idle() if again is None else None
         if link is None:
-            self._dial(peer, channel)
+            self._dial(peer)
         else:
             assert isinstance(link, PeerLink)
             self._reused = True
@@ -148,6 +145,12 @@ class Forwarding(Relay):
         """No server may be asked: each has been (the last failure tells the status), or some are out (502)."""
         exchange, group = self.client.exchange, self._group
         tried = self._tried
+        queue = group.pool.queue
+        if queue is not None and lacks_room(group, tried):
+            self._waiting = Waiting(self, queue)
+            if not self._waiting.begin():
+                self.waited_in_vain("upstream queue is full")
+            return
         if not tried or any(not peer.down and peer not in tried for peer in group.all_peers()):
             name = group.spec.name.encode()
             complain("error", self.client.context("no live upstreams while connecting to upstream", name))
@@ -159,14 +162,33 @@ class Forwarding(Relay):
                 exchange.attempts.append(record)
         self._refuse(fault.status)
 
-    def _dial(self, peer: Peer, channel: Channel | None) -> None:
+    # -- a server with room (waiting.Waiting) ----------------------------------------------------------------------
+
+    def peer_for_waiting(self) -> Peer | None:
+        """Who may be asked now."""
+        return self._group.pick(self.client.exchange, self._tried, self.plane.deadlines.now)
+
+    def go_on(self, peer: Peer | None) -> None:
+        """The waiting is over: ask ``peer``, or whom the upstream has that took the place of this one."""
+        self._waiting = None
+        if peer is None:
+            self._group = self.plane.upstreams.get(self._group.key) or self._group
+        self._attempt(found=peer)
+        if self.link is not None:
+            self._take_more(self.link)
+
+    def waited_in_vain(self, why: str) -> None:
+        """There was none in time, or too many wait."""
+        self._waiting = None
+        name = self._group.spec.name.encode()
+        complain("error", self.client.context(f"{why} while connecting to upstream", name))
+        self._refuse(502)
+
+    def _dial(self, peer: Peer) -> None:
         self._reused = False
         factory = LinkFactory(self.plane, peer, self)
         self._factory = factory
-        if channel is None:
-            connector = self.plane.dial(peer.address, factory, self._plan.connect_timeout)
-        else:
-            connector = channel.dial(self.plane, peer, factory, self._plan.connect_timeout)
+        connector = self.plane.dial(peer.address, factory, self._plan.connect_timeout)
         if self._dials(factory):
             self._connector = connector
 
@@ -208,7 +230,7 @@ class Forwarding(Relay):
             link.write(data)
             self.set_deadline(link)
             return
-        if self.peer is None:
+        if self.peer is None and self._waiting is None:
             if self._gathered is not None:
                 self._gather(data, ended)
             return  # answered already: the rest is nobody's
@@ -224,23 +246,6 @@ class Forwarding(Relay):
             link.write(wire)
         if ended:
             self.set_deadline(link)
-
-    def _wire(self, data: bytes, ended: bool) -> bytes:
-        if not self._chunks_in:
-            return data
-        framed = chunk(data) if data else b""
-        return framed + LAST_CHUNK if ended else framed
-
-    def _keep(self, wire: bytes) -> None:
-        if wire and self._replayable:
-            self._body.append(wire)
-            self._held += len(wire)
-
-    def _forget_if_long(self) -> None:
-        if self._held > MOST_HELD:
-            self._replayable = False
-            self._body = []
-            self._held = 0
 
     def server_paused(self) -> None:
         """The server takes no more of the body for now."""
@@ -265,10 +270,6 @@ class Forwarding(Relay):
         self._factory = None
         if reason.check(TimeoutError, UserError):
             self.failed(Fault.CONNECT_TIMEOUT)
-            return
-        if reason.check(HandshakeFailed):
-            late = getattr(reason.value, "late", False)
-            self.failed(Fault.CONNECT_TIMEOUT if late else Fault.CONNECT, str(reason.value))
             return
         number = getattr(reason.value, "osError", None) or getattr(reason.value, "errno", None)
         if isinstance(number, int):
@@ -355,13 +356,6 @@ class Forwarding(Relay):
             self.client.close_after()
         self.client.refuse(status, held)
 
-    def _held_body(self) -> bytes | None:
-        """What came of the request's body so far, None where it is not kept."""
-        wire = b"".join(self._body)
-        if not self._replayable:
-            return None
-        return ChunkedReader().feed(wire) if self._chunks_in else wire
-
     def client_gone(self) -> None:
         """The client left: the server need not go on."""
         if self._factory is not None:
@@ -370,6 +364,9 @@ class Forwarding(Relay):
         connector, self._connector = self._connector, None
         if connector is not None:
             connector.stopConnecting()
+        if self._waiting is not None:
+            self._waiting.end()
+            self._waiting = None
         self._body = []
         self._gathered = None
         self._drop()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from dyups.balancing.times import Times
 from dyups.http1.request import RequestHead
 from dyups.http1.response import ResponseHead
 from dyups.http1.target import escape
@@ -31,15 +32,26 @@ class AttemptRecord:
     Kept only where a text of the configuration reads a ``$upstream_*`` variable.
     """
 
-    __slots__ = ("address", "began", "connect_time", "header_time", "response_time", "status")
+    __slots__ = ("address", "began", "connect_time", "header_time", "response_time", "status", "times")
 
-    def __init__(self, address: bytes) -> None:
+    def __init__(self, address: bytes, times: Times | None = None) -> None:
         self.address = address
         self.began = monotonic()
+        self.times = times
+        """What the server's balancing method goes by (``least_time``)."""
+        if times is not None:
+            times.begin(self.began)
         self.status = 0
         self.connect_time = -1.0
         self.header_time = -1.0
         self.response_time = -1.0
+
+    def end(self, whole: bool) -> None:
+        """The attempt is over; the server's answer is ``whole``, or it has failed."""
+        now = monotonic()
+        self.response_time = now - self.began
+        if self.times is not None:
+            self.times.end(self.began, now, whole)
 
 
 class Carried:

@@ -88,7 +88,10 @@ class Relay:
         assert link is not None
         if self._record is not None:
             self._record.status = status
-            self._record.header_time = monotonic() - self._record.began
+            now = monotonic()
+            self._record.header_time = now - self._record.began
+            if self._record.times is not None:
+                self._record.times.head_came(self._record.began, now)
         if status == 101:
             self._switch(head, rest, link)
             return
@@ -213,7 +216,7 @@ class Relay:
         if peer.fails:
             peer.note_success()
         if self._record is not None:
-            self._record.response_time = monotonic() - self._record.began
+            self._record.end(True)
             self._record = None
         if self._body:
             self._body = []
@@ -230,6 +233,8 @@ class Relay:
             link.rest(spec.keepalive_timeout)
         else:
             link.discard()
+        if peer.pool.queue is not None:
+            peer.pool.queue.released()
         self.client.answered()
 
     def broke_off(self, text: str) -> None:
@@ -247,12 +252,14 @@ class Relay:
         self.peer = None
         self.link = None
         if self._record is not None:
-            self._record.response_time = monotonic() - self._record.began
+            self._record.end(False)
             self._record = None
-        if peer is not None:
-            peer.active -= 1
         if link is not None:
             link.discard()
+        if peer is not None:
+            peer.active -= 1
+            if peer.pool.queue is not None:
+                peer.pool.queue.released()
 
     def _upstream(self) -> bytes:
         return self.peer.name if self.peer is not None else b""

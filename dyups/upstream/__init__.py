@@ -4,7 +4,12 @@
     group     one upstream: peers and balancer, replaced whole and never edited
     verdicts  what health checks found, on the peers
     map       name to group: replace, delete, list
+    queue     requests that wait for a server to have room
+    places    where a server listens, once names are looked up
     resolve   host names to addresses, before a group is built
+    dns       asking name servers, while running
+    names     what they said, as long as it holds
+    following names of upstreams that are looked up again and again
 
-Everything here runs on one thread and does no I/O but ``resolve``, which looks names up.
+Everything here runs on one thread and does no I/O but ``resolve`` and ``dns``, which look names up.
 """

@@ -6,18 +6,18 @@ and swaps it in ``upstream.map``.  Requests under way keep the group they began 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
-from functools import partial
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 from dyups.balancing.base import Balancer, forgive
-from dyups.balancing.methods import balancer_for, key_for
+from dyups.balancing.methods import balancer_for, key_for, measures
 from dyups.config.checks import CheckSpec
 from dyups.config.model import ServerSpec, UpstreamSpec, fold
 from dyups.config.variables import NO_VARIABLES
-from dyups.interfaces import Address, Resolved, VariableTable
+from dyups.interfaces import Address, Getter, Resolved, VariableTable
 from dyups.upstream.peer import Peer, Pool
 from dyups.upstream.places import looked_up, places
+from dyups.upstream.queue import BehindQueue, Queue
 
 NOBODY: tuple[Peer, ...] = ()
 
@@ -55,6 +55,7 @@ class Group:
         "backups",
         "followed",
         "key",
+        "measures",
         "peers",
         "pool",
         "resolved",
@@ -74,6 +75,8 @@ class Group:
         self.resolved = looked_up(resolved)
         """The addresses of names that the group was made with."""
         self.pool = Pool(spec.keepalive)
+        self.measures = measures(spec.balancing)
+        """The times of its servers are to be kept (``least_time``)."""
         self.followed = False
         """Some of its names are looked up while running (``resolve``)."""
         known = _by_server(before)
@@ -96,14 +99,21 @@ class Group:
             _begin_verdicts(spec.check, [*primaries, *backups], before)
         self.peers = tuple(primaries)
         self.backups = tuple(backups) if backups else NOBODY
-        make = partial(balancer_for, spec.balancing, tally=self.pool, key=key)
-        self._balancer: Balancer = make(self.peers, alone=not backups)
+        if spec.queue is not None:
+            self.pool.queue = Queue(spec.queue.limit, spec.queue.timeout)
+        self._balancer: Balancer = self._make(key, self.peers, alone=not backups)
         self._backup_balancer: Balancer | None = None
         if backups:
-            self._backup_balancer = make(self.backups, alone=False)
+            self._backup_balancer = self._make(key, self.backups, alone=False)
         for gone in known.values():
             for peer in gone:
                 peer.retire()
+
+    def _make(self, key: Getter, peers: Sequence[Peer], *, alone: bool) -> Balancer:
+        """The balancer over ``peers``, with what stands before the method."""
+        balancer = balancer_for(self.spec.balancing, peers, self.pool, key, alone=alone)
+        queue = self.pool.queue
+        return balancer if queue is None else BehindQueue(balancer, queue)
 
     def __repr__(self) -> str:
         return f"<Group {self.spec.name} {[*self.all_peers()]}>"

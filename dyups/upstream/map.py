@@ -61,6 +61,8 @@ class UpstreamMap:
         before = self._groups.get(key)
         group = Group(spec, resolved, before, self.variables)
         self._groups[key] = group
+        if before is not None and before.pool.queue is not None:
+            before.pool.queue.moved()
         if group.followed:
             self.followed[key] = group
         elif before is not None and before.followed:
@@ -79,6 +81,8 @@ class UpstreamMap:
             return False
         self.followed.pop(fold(name), None)
         group.retire()
+        if group.pool.queue is not None:
+            group.pool.queue.moved()
         if self._digest is not None:
             self._digest = (self._digest - digest_of(group.spec)) % DIGESTS
         if self.watch is not None:

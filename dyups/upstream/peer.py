@@ -9,28 +9,21 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from dyups.balancing.base import is_open
+from dyups.balancing.base import JUST_NOW, is_open
+from dyups.balancing.times import Times
 from dyups.config.model import ServerSpec
 from dyups.interfaces import Address
+from dyups.upstream.queue import Queue
 
 
 class IdleLink(Protocol):
     """An idle connection to a server, as a peer keeps it."""
 
-    @property
-    def channel(self) -> object:
-        """What it may be used for again: None for a plain connection."""
-        ...
-
-    def discard(self) -> None:
-        """Close it; it is in no pool any more."""
-        ...
-
 
 class Pool:
     """What the peers of one upstream count together: idle connections, and failures (``balancing.base.Tally``)."""
 
-    __slots__ = ("failures", "idle", "limit", "verdicts")
+    __slots__ = ("failures", "idle", "limit", "queue", "verdicts")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -39,6 +32,8 @@ class Pool:
         """How many it keeps: those of all its peers."""
         self.failures = 0
         self.verdicts = 0
+        self.queue: Queue | None = None
+        """Requests that wait for room (``queue``)."""
 
 
 class Peer:
@@ -61,7 +56,10 @@ class Peer:
         "pool",
         "requests",
         "retired",
+        "rising",
+        "slow_start",
         "spec",
+        "times",
         "unwell",
         "weight",
     )
@@ -76,8 +74,13 @@ class Peer:
         self.max_conns = spec.max_conns
         self.max_fails = spec.max_fails
         self.fail_timeout = spec.fail_timeout
-        self.down = spec.down
+        self.down = spec.down or spec.drain
         """Not to be asked: the configuration says so, or :meth:`judge` was told."""
+        self.slow_start = spec.slow_start
+        self.rising = 0.0
+        """When it recovered, while its weight grows (``balancing.slow_start``)."""
+        self.times: Times | None = None
+        """How long its answers take, where the balancing method goes by that."""
         self.unwell = False
         """What health checks say, where there are some."""
         self.active = 0
@@ -107,8 +110,10 @@ class Peer:
 
     def judge(self, unwell: bool) -> None:
         """Health checks say how it is; the balancers are to mind where that makes a difference."""
+        if self.slow_start and self.unwell and not unwell:
+            self.rising = JUST_NOW
         self.unwell = unwell
-        down = unwell or self.spec.down
+        down = unwell or self.spec.down or self.spec.drain
         if down != self.down:
             self.down = down
             self.pool.verdicts += 1
@@ -126,21 +131,16 @@ class Peer:
     def note_success(self) -> None:
         """A good answer ends a run of failures, if it is newer than the last of them."""
         if self.accessed < self.checked:
+            if self.slow_start and self.max_fails and self.fails >= self.max_fails:
+                self.rising = JUST_NOW
             self.fails = 0
 
-    def take_idle(self, channel: object = None) -> IdleLink | None:
-        """The idle connection of ``channel`` that was used last, or None."""
-        idle = self.idle
-        if not idle:
+    def take_idle(self) -> IdleLink | None:
+        """The idle connection that was used last, or None."""
+        if not self.idle:
             return None
-        if idle[-1].channel is channel:
-            self.pool.idle -= 1
-            return idle.pop()
-        for link in reversed(idle):
-            if link.channel is channel:
-                self.drop_idle(link)
-                return link
-        return None
+        self.pool.idle -= 1
+        return self.idle.pop()
 
     def keep_idle(self, link: IdleLink) -> bool:
         """Keep ``link`` for the next request; False where it is not wanted (the caller closes it).

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
+from dyups.balancing.times import Times
+
 
 @dataclass
 class Failures:
@@ -29,6 +31,9 @@ class Server:
     checked: float = 0.0
     accessed: float = 0.0
     effective_weight: int = -1
+    slow_start: float = 0.0
+    rising: float = 0.0
+    times: Times | None = None
     tally: Failures = field(default_factory=Failures)
 
     def __post_init__(self) -> None:

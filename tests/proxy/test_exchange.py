@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from time import monotonic
 from typing import Any, cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.balancing.times import Times
 from dyups.http1.request import RequestHead, read_request
 from dyups.http1.response import read_response
 from dyups.proxy.exchange import AttemptRecord, Exchange
@@ -65,3 +67,19 @@ class ExchangeTests(SynchronousTestCase):
         record = AttemptRecord(b"127.0.0.1:1")
         times = (record.connect_time, record.header_time, record.response_time)
         self.assertEqual((record.address, record.status, times), (b"127.0.0.1:1", 0, (-1, -1, -1)))
+
+
+class RecordTests(SynchronousTestCase):
+    """:class:`AttemptRecord`."""
+
+    def test_times(self) -> None:
+        """What an attempt took counts for the server's times, where they are kept, unless it failed."""
+        times = Times()
+        one, other = AttemptRecord(b"x", times), AttemptRecord(b"x", times)
+        self.assertGreaterEqual(times.waiting(monotonic()), 0.0)
+        other.end(False)
+        self.assertLess(times.last_byte.read(monotonic()), 0.0)
+        one.end(True)
+        self.assertGreaterEqual(times.last_byte.read(monotonic()), 0.0)
+        self.assertGreaterEqual(one.response_time, 0.0)
+        AttemptRecord(b"x").end(True)

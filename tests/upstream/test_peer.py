@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.balancing.base import JUST_NOW
 from dyups.upstream.peer import Pool
 from tests.upstream.links import Link, peer
 
@@ -166,3 +167,38 @@ class JudgeTests(SynchronousTestCase):
         for unwell in (False, True, False):
             one.judge(unwell)
             self.assertEqual((one.up(0.0), one.unwell, one.pool.verdicts), (False, unwell, 0))
+
+
+class RisingTests(SynchronousTestCase):
+    """Servers that recover (``slow_start``), and servers that are to drain."""
+
+    def test_after_failures(self) -> None:
+        """A server that was out begins to rise with the first good answer; one that was not goes on as it is."""
+        one = peer(slow_start=30.0, max_fails=2)
+        one.note_failure(1.0)
+        one.checked = 2.0
+        one.note_success()
+        self.assertEqual(one.rising, 0.0)
+        one.note_failure(3.0)
+        one.note_failure(3.0)
+        one.checked = 20.0
+        one.note_success()
+        self.assertEqual((one.rising, one.fails), (JUST_NOW, 0))
+
+    def test_after_checks(self) -> None:
+        """So does one that health checks find well again; without ``slow_start`` nothing rises."""
+        for slow_start, rising in ((30.0, JUST_NOW), (0.0, 0.0)):
+            one = peer(slow_start=slow_start)
+            one.judge(False)
+            self.assertEqual(one.rising, 0.0)
+            one.judge(True)
+            one.judge(False)
+            self.assertEqual(one.rising, rising)
+
+    def test_drain(self) -> None:
+        """A server that is to drain is asked by no balancing method, whatever health checks say."""
+        one = peer(drain=True)
+        self.assertFalse(one.up(0.0))
+        one.judge(True)
+        one.judge(False)
+        self.assertFalse(one.up(0.0))

@@ -6,11 +6,12 @@ from dyups.config.directives.entry import Call, Context, Entry, Kind, Merge, ref
 from dyups.config.directives.kinds import NUMBER, TIME, words
 from dyups.config.directives.resolver import RESOLVER
 from dyups.config.model import BalancingSpec, Http, UpstreamSpec
-from dyups.config.values import parse_number
+from dyups.config.specs import QueueSpec
+from dyups.config.values import parse_number, parse_time
 from dyups.errors import ConfigError
 
 #: Balancing commands of nginx and Tengine that are not served.
-BALANCING = ("least_time", "sticky", "session_sticky")
+BALANCING = ("sticky", "session_sticky")
 #: Those that are served but know no backup servers.
 WITHOUT_BACKUP = ("consistent_hash", "hash", "ip_hash", "random")
 #: What a hash ring may hold, all weights together: a worker makes it within about a second.
@@ -26,6 +27,25 @@ def _keepalive(call: Call) -> int:
         return parse_number(call.args[0])
     except ConfigError:
         raise ConfigError(f'invalid value "{call.args[0]}" in "keepalive" directive') from None
+
+
+def _queue(call: Call) -> QueueSpec:
+    timeout = QueueSpec(0).timeout
+    for word in call.args[1:]:
+        name, _, value = word.partition("=")
+        try:
+            if name != "timeout":
+                raise ConfigError("unknown")
+            timeout = parse_time(value)
+        except ConfigError:
+            raise ConfigError(f'invalid parameter "{word}"') from None
+    try:
+        limit = parse_number(call.args[0])
+    except ConfigError:
+        limit = 0
+    if not limit:
+        raise ConfigError(f'invalid value "{call.args[0]}" in "queue" directive')
+    return QueueSpec(limit, timeout)
 
 
 def _method(call: Call) -> BalancingSpec:
@@ -46,8 +66,16 @@ def _by_key(call: Call) -> BalancingSpec:
 
 
 def _by_chance(call: Call) -> BalancingSpec:
-    for given, known in zip(call.args, ("two", "least_conn"), strict=False):
-        if given != known:
+    allowed = (("two",), ("least_conn", "least_time=header", "least_time=last_byte"))
+    for given, known in zip(call.args, allowed, strict=False):
+        if given not in known:
+            raise ConfigError(f'invalid parameter "{given}"')
+    return _method(call)
+
+
+def _by_time(call: Call) -> BalancingSpec:
+    for given, known in zip(call.args, (("header", "last_byte"), ("inflight",)), strict=False):
+        if given not in known:
             raise ConfigError(f'invalid parameter "{given}"')
     return _method(call)
 
@@ -124,6 +152,17 @@ ENTRIES: tuple[Entry, ...] = (
         merge=Merge.NONE,
     ),
     setting(
+        "queue",
+        _UPSTREAM,
+        Kind("number [timeout=time]", 1, 2, _queue),
+        UpstreamSpec,
+        "",
+        "How many requests may wait, in each worker, while every server that could be asked has as many as its "
+        "``max_conns`` allows, and how long (60s): in order of arrival.  502 for those beyond, and for those who wait "
+        "too long.",
+        merge=Merge.NONE,
+    ),
+    setting(
         "resolver",
         _UPSTREAM,
         RESOLVER,
@@ -172,8 +211,16 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     _balancing(
         "random",
-        Kind("[two [least_conn]]", 0, 2, _by_chance),
-        "Asks any server, by weight; with ``two`` the one of two that has fewer requests under way.",
+        Kind("[two [least_conn | least_time=header | least_time=last_byte]]", 0, 2, _by_chance),
+        "Asks any server, by weight; with ``two`` the one of two that has fewer requests under way, or with "
+        "``least_time`` the quicker one.",
+    ),
+    _balancing(
+        "least_time",
+        Kind("header | last_byte [inflight]", 1, 2, _by_time),
+        "Asks the server with the least average time to the head or to the end of its answers, times the requests it "
+        "would have under way, for its weight; among equals in turn.  With ``inflight`` requests count that have not "
+        "been answered yet.  Each worker goes by what it has measured itself.",
     ),
     _balancing(
         "consistent_hash",

@@ -1,0 +1,48 @@
+"""A request's body on its way to a server: framed as the server is to get it, and kept as long as it may be sent again.
+
+The middle part of ``attempt.Forwarding``, between the way back (``relay``) and the attempts.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dyups.http1.chunked import LAST_CHUNK, ChunkedReader, chunk
+from dyups.proxy.relay import Relay
+
+#: Bytes of a request's body that are kept to be sent again; beyond that a request is asked once.
+MOST_HELD: Final = 65536
+
+
+class RequestBody(Relay):
+    """What is known of the body; ``_body`` is what is kept of it."""
+
+    __slots__ = ("_chunks_in", "_held", "_replayable")
+
+    _chunks_in: bool
+    _held: int
+    _replayable: bool
+
+    def _wire(self, data: bytes, ended: bool) -> bytes:
+        if not self._chunks_in:
+            return data
+        framed = chunk(data) if data else b""
+        return framed + LAST_CHUNK if ended else framed
+
+    def _keep(self, wire: bytes) -> None:
+        if wire and self._replayable:
+            self._body.append(wire)
+            self._held += len(wire)
+
+    def _forget_if_long(self) -> None:
+        if self._held > MOST_HELD:
+            self._replayable = False
+            self._body = []
+            self._held = 0
+
+    def _held_body(self) -> bytes | None:
+        """What came of the request's body so far, None where it is not kept."""
+        wire = b"".join(self._body)
+        if not self._replayable:
+            return None
+        return ChunkedReader().feed(wire) if self._chunks_in else wire
