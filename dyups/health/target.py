@@ -172,7 +172,7 @@ class Target:
     def good(self) -> None:
         """See :class:`~dyups.health.link.Heard`."""
         if self._over() and self.verdict.note(True, self.check):
-            self._house.say("error", f"enable check peer: {self.where} ")
+            self._house.say("error", f"enable check peer: {self.where}")
             self._house.turned(self)
 
     def bad(self, reason: str) -> None:
@@ -181,9 +181,9 @@ class Target:
             return
         turned = self.verdict.note(False, self.check)
         if self.verdict.falls == 1:
-            self._house.say("error", f"{reason} with peer: {self.where} ")
+            self._house.say("error", f"{reason} with peer: {self.where}")
         if turned:
-            self._house.say("error", f"disable check peer: {self.where} ")
+            self._house.say("error", f"disable check peer: {self.where}")
             self._house.turned(self)
 
     def unknown(self, reason: str) -> None:

@@ -74,7 +74,7 @@ class RoundTests(TargetCase):
         self.begin()
         self.world.pass_time(1.05)
         self.assertEqual(
-            (self.line.closed, self.world.texts), (True, ["check time out with peer: 10.0.0.1:80 "])
+            (self.line.closed, self.world.texts), (True, ["check time out with peer: 10.0.0.1:80"])
         )
         self.next_check().accept().say(b"HTTP/1.1 ")
         self.world.pass_time(1.05)
@@ -107,9 +107,9 @@ class StateTests(TargetCase):
         self.assertEqual(
             self.world.said,
             [
-                ("error", "enable check peer: 10.0.0.1:80 "),
-                ("error", "connect() failed (111: Connection refused) with peer: 10.0.0.1:80 "),
-                ("error", "disable check peer: 10.0.0.1:80 "),
+                ("error", "enable check peer: 10.0.0.1:80"),
+                ("error", "connect() failed (111: Connection refused) with peer: 10.0.0.1:80"),
+                ("error", "disable check peer: 10.0.0.1:80"),
             ],
         )
 
@@ -161,7 +161,7 @@ class KeptTests(TargetCase):
         self.good()
         self.assertEqual(
             (self.world.texts[-1:], self.world.checker.facts()[0]["rise"]),
-            (["enable check peer: 10.0.0.1:80 "], 2),
+            (["enable check peer: 10.0.0.1:80"], 2),
         )
 
     def test_limit(self) -> None:

@@ -82,7 +82,7 @@ class CheckingTests(SynchronousTestCase):
         self.reactor.advance(0)
         self.assertEqual(self.told[-1], [(b"a", "127.0.0.1:1", True)])
         self.assertEqual(self.checking.verdicts(), [(b"a", "127.0.0.1:1", True)])
-        self.assertEqual(self.said[-1], ("error", "disable check peer: 127.0.0.1:1 "))
+        self.assertEqual(self.said[-1], ("error", "disable check peer: 127.0.0.1:1"))
         self.post("A", f"server 127.0.0.1:1 weight=2; server 127.0.0.1:2; {CHECK}")
         self.assertEqual(self.shown(), [("A", "127.0.0.1:1", "down"), ("A", "127.0.0.1:2", "up")])
         self.upstreams.delete("a")
