@@ -16,11 +16,12 @@ from twisted.internet.error import TimeoutError, UserError
 from twisted.internet.interfaces import IConnector
 from twisted.python.failure import Failure
 
+from dyups.errors import HandshakeFailed
 from dyups.proxy.client import ClientSide
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.exchange import AttemptRecord
 from dyups.proxy.peerlink import HEAD, TUNNEL, LinkFactory, PeerLink
-from dyups.proxy.plan import NOT_IDEMPOTENT, Fault, ForwardPlan
+from dyups.proxy.plan import NOT_IDEMPOTENT, Channel, Fault, ForwardPlan
 from dyups.proxy.plane import complain
 from dyups.proxy.relay import HeadTaker
 from dyups.proxy.requestbody import MOST_HELD, RequestBody
@@ -129,9 +130,11 @@ class Forwarding(RequestBody):
         if self.plane.attempts_wanted or self._group.measures:
             self._record = AttemptRecord(peer.name, peer.times)
             self.client.exchange.attempts.append(self._record)
-        link = peer.take_idle() if again is None else None
+        secured = self._plan.secured
+        channel = None if secured is None else secured.channel(self.client.exchange)
+        link = peer.take_idle(channel) if again is None else None
         if link is None:
-            self._dial(peer)
+            self._dial(peer, channel)
         else:
             assert isinstance(link, PeerLink)
             self._reused = True
@@ -184,11 +187,14 @@ class Forwarding(RequestBody):
         complain("error", self.client.context(f"{why} while connecting to upstream", name))
         self._refuse(502)
 
-    def _dial(self, peer: Peer) -> None:
+    def _dial(self, peer: Peer, channel: Channel | None) -> None:
         self._reused = False
         factory = LinkFactory(self.plane, peer, self)
         self._factory = factory
-        connector = self.plane.dial(peer.address, factory, self._plan.connect_timeout)
+        if channel is None:
+            connector = self.plane.dial(peer.address, factory, self._plan.connect_timeout)
+        else:
+            connector = channel.dial(self.plane, peer, factory, self._plan.connect_timeout)
         if self._dials(factory):
             self._connector = connector
 
@@ -270,6 +276,10 @@ class Forwarding(RequestBody):
         self._factory = None
         if reason.check(TimeoutError, UserError):
             self.failed(Fault.CONNECT_TIMEOUT)
+            return
+        if reason.check(HandshakeFailed):
+            late = getattr(reason.value, "late", False)
+            self.failed(Fault.CONNECT_TIMEOUT if late else Fault.CONNECT, str(reason.value))
             return
         number = getattr(reason.value, "osError", None) or getattr(reason.value, "errno", None)
         if isinstance(number, int):

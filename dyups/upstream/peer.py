@@ -19,6 +19,15 @@ from dyups.upstream.queue import Queue
 class IdleLink(Protocol):
     """An idle connection to a server, as a peer keeps it."""
 
+    @property
+    def channel(self) -> object:
+        """What it may be used for again: None for a plain connection."""
+        ...
+
+    def discard(self) -> None:
+        """Close it; it is in no pool any more."""
+        ...
+
 
 class Pool:
     """What the peers of one upstream count together: idle connections, and failures (``balancing.base.Tally``)."""
@@ -135,12 +144,19 @@ class Peer:
                 self.rising = JUST_NOW
             self.fails = 0
 
-    def take_idle(self) -> IdleLink | None:
-        """The idle connection that was used last, or None."""
-        if not self.idle:
+    def take_idle(self, channel: object = None) -> IdleLink | None:
+        """The idle connection of ``channel`` that was used last, or None."""
+        idle = self.idle
+        if not idle:
             return None
-        self.pool.idle -= 1
-        return self.idle.pop()
+        if idle[-1].channel is channel:
+            self.pool.idle -= 1
+            return idle.pop()
+        for link in reversed(idle):
+            if link.channel is channel:
+                self.drop_idle(link)
+                return link
+        return None
 
     def keep_idle(self, link: IdleLink) -> bool:
         """Keep ``link`` for the next request; False where it is not wanted (the caller closes it).
