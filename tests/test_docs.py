@@ -30,6 +30,8 @@ EXPECTED = {
         "docs/supported.rst",
         "docs/tutorial.rst",
     ),
+    "docs/dyups-ctl.rst",
+    "docs/python-api.rst",
     "docs/variables.rst",
     "docs/workers.rst",
 }

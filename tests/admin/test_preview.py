@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+from textwrap import indent
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -87,6 +92,26 @@ class DifferenceTests(SynchronousTestCase):
                 "etag": etag_of(parse_commands("u", before, TABLE)),
             },
         )
+
+
+class DocumentedTests(SynchronousTestCase):
+    """``docs/admin-interface.rst`` shows what is answered."""
+
+    def test_example(self) -> None:
+        """The example of a dry run, as text and as JSON, and the tags."""
+        page = (Path(__file__).parents[2] / "docs" / "admin-interface.rst").read_text(encoding="utf-8")
+        before, after = re.findall(r"hash \$arg_user consistent;.*?(?:server \S+(?: weight=2)?; ?)+", page)[
+            1:3
+        ]
+        group = Group(parse_commands("shop", before, TABLE), {}, None, TABLE)
+        found = preview("shop", group, parse_commands("shop", after, TABLE))
+        self.assertIn(indent(preview_text(found), "    "), page)
+        facts = json.loads(
+            re.findall(r"(?s)^    \{\n      \"name\": \"shop\".*?^    \}", page, re.MULTILINE)[0]
+        )
+        self.assertEqual(facts, preview_facts(found))
+        for body in ("server 127.0.0.1:8089;server 127.0.0.1:8088;", "server 127.0.0.1:8089 weight=3;"):
+            self.assertIn(etag_of(parse_commands("dyhost", body)).strip('"'), page)
 
 
 class MovedKeysTests(SynchronousTestCase):
