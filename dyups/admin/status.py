@@ -24,7 +24,7 @@ def map_tag(upstreams: UpstreamMap) -> str:
 
 def list_text(upstreams: UpstreamMap) -> str:
     """``/list``: one name a line."""
-    return "".join(f"{spec.name}\n" for spec in upstreams.specs())
+    return "".join(f"{name}\n" for name in upstreams.names())
 
 
 def detail_text(upstreams: UpstreamMap, verbose: bool) -> str:
@@ -45,7 +45,7 @@ def _servers(spec: UpstreamSpec, verbose: bool) -> str:
 
 def list_facts(upstreams: UpstreamMap) -> dict[str, Any]:
     """The facts of ``/list``."""
-    return {"upstreams": [spec.name for spec in upstreams.specs()]}
+    return {"upstreams": [*upstreams.names()]}
 
 
 def detail_facts(upstreams: UpstreamMap, now: float) -> dict[str, Any]:

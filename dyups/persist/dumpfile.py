@@ -26,8 +26,9 @@ from enum import Enum
 from hashlib import sha256
 
 from dyups.config.model import UpstreamSpec, fold
-from dyups.config.upstreams import parse_upstreams, print_upstream
+from dyups.config.upstreams import parse_upstreams
 from dyups.config.variables import NO_VARIABLES
+from dyups.config.written import Said, Written, cut, text_of
 from dyups.errors import ConfigError
 from dyups.interfaces import VariableTable
 from dyups.persist.files import Files, Stamp, install
@@ -53,19 +54,19 @@ class Dump:
 
     sequence: int
     origin: Origin
-    entries: tuple[UpstreamSpec | str, ...]
+    entries: tuple[Said | str, ...]
     """In order: an upstream, or the name of one that stands in the configuration unchanged."""
     deleted: frozenset[bytes]
     """Configured upstreams that were deleted while running, folded."""
     stamp: Stamp
 
     @property
-    def specs(self) -> tuple[UpstreamSpec, ...]:
+    def specs(self) -> tuple[Said, ...]:
         """The upstreams that the file says itself, in order."""
-        return tuple(entry for entry in self.entries if isinstance(entry, UpstreamSpec))
+        return tuple([entry for entry in self.entries if not isinstance(entry, str)])
 
 
-def print_dump(specs: Iterable[UpstreamSpec], configured: Sequence[UpstreamSpec], sequence: int) -> bytes:
+def print_dump(specs: Iterable[Said], configured: Sequence[UpstreamSpec], sequence: int) -> bytes:
     """The dump of the upstreams ``specs`` beside a configuration that has ``configured`` outside the dump file."""
     said = {fold(spec.name): spec for spec in configured}
     body = "".join(_entries(specs, said)).encode()
@@ -73,7 +74,7 @@ def print_dump(specs: Iterable[UpstreamSpec], configured: Sequence[UpstreamSpec]
     return f"{TITLE}# sequence {sequence}\n# sha256 {checksum}\n".encode() + body
 
 
-def _entries(specs: Iterable[UpstreamSpec], said: Mapping[bytes, UpstreamSpec]) -> Iterable[str]:
+def _entries(specs: Iterable[Said], said: Mapping[bytes, UpstreamSpec]) -> Iterable[str]:
     present: set[bytes] = set()
     for spec in specs:
         key = fold(spec.name)
@@ -81,7 +82,7 @@ def _entries(specs: Iterable[UpstreamSpec], said: Mapping[bytes, UpstreamSpec]) 
         if said.get(key) == spec:
             yield f"# configured {spec.name}\n"
         else:
-            yield print_upstream(spec).rstrip("\n") + "\n"
+            yield text_of(spec)
     for key, spec in said.items():
         if key not in present:
             yield f"# deleted {spec.name}\n"
@@ -111,12 +112,35 @@ def read_dump(files: Files, path: str, variables: VariableTable = NO_VARIABLES) 
 def parse_dump(data: bytes, path: str, stamp: Stamp, variables: VariableTable = NO_VARIABLES) -> Dump:
     """The dump that ``data`` is.  Raises :class:`ConfigError` with file and line."""
     text = _decoded(data, path)
+    sequence, origin = _head(data)
+    if origin is Origin.DYUPS:
+        entries, deleted = _cut_up(text, path, variables)
+    else:
+        entries, deleted = _read_up(text, path, variables)
+    return Dump(sequence, origin, tuple(entries), deleted, stamp)
+
+
+def _read_up(text: str, path: str, variables: VariableTable) -> tuple[list[Said | str], frozenset[bytes]]:
+    """Everything in order, and what was deleted; every word is read."""
     remarks, deleted = _remarks(text)
-    placed: list[tuple[int, UpstreamSpec | str]] = [*remarks]
+    placed: list[tuple[int, Said | str]] = [*remarks]
     placed.extend((spec.place.line, spec) for spec in _unrepeated(parse_upstreams(text, path, variables)))
     placed.sort(key=lambda item: item[0])
-    sequence, origin = _head(data)
-    return Dump(sequence, origin, tuple(entry for _, entry in placed), deleted, stamp)
+    return [entry for _, entry in placed], deleted
+
+
+def _cut_up(text: str, path: str, variables: VariableTable) -> tuple[list[Said | str], frozenset[bytes]]:
+    """As :func:`_read_up` of a text that is dyups' own: what is plain stays as it is written."""
+    entries: list[Said | str] = []
+    deleted: frozenset[bytes] = frozenset()
+    for piece in cut(text):
+        if isinstance(piece, Written):
+            entries.append(piece)
+        else:
+            more, gone = _read_up(text[slice(*piece)], path, variables)
+            entries += more
+            deleted |= gone
+    return entries, deleted
 
 
 def _unrepeated(specs: Iterable[UpstreamSpec]) -> Iterable[UpstreamSpec]:

@@ -15,6 +15,7 @@ from dyups.config.blocks import no_collection
 from dyups.config.model import Http, UpstreamSpec, fold
 from dyups.config.upstreams import parse_commands
 from dyups.config.variables import NO_VARIABLES
+from dyups.config.written import Said
 from dyups.errors import ConfigError, JournalDamaged
 from dyups.interfaces import VariableTable
 from dyups.persist import journal
@@ -39,7 +40,7 @@ Decode = Callable[[bytes], Command]
 class Restored:
     """What a start begins with."""
 
-    upstreams: tuple[UpstreamSpec, ...]
+    upstreams: tuple[Said, ...]
     """Every upstream, in order of definition: a replaced one in its place, new ones last."""
     configured: tuple[UpstreamSpec, ...]
     """Those of the configuration outside the dump file: what a dump need not repeat."""
@@ -75,7 +76,7 @@ class _Restoring:
     decode: Decode
     files: Files
     variables: VariableTable
-    found: dict[bytes, UpstreamSpec] = field(default_factory=dict)
+    found: dict[bytes, Said] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     damages: list[str] = field(default_factory=list)
     sequence: int = 0
@@ -102,7 +103,7 @@ class _Restoring:
             tuple(self.damages),
         )
 
-    def _add(self, specs: Iterable[UpstreamSpec]) -> None:
+    def _add(self, specs: Iterable[Said]) -> None:
         for spec in specs:
             self.found[fold(spec.name)] = spec
 
@@ -122,7 +123,7 @@ class _Restoring:
 
     def _in_order(self, dump: Dump, present: dict[bytes, UpstreamSpec]) -> None:
         for entry in dump.entries:
-            spec = present.get(fold(entry)) if isinstance(entry, str) else entry
+            spec: Said | None = present.get(fold(entry)) if isinstance(entry, str) else entry
             if spec is not None:
                 self._add((spec,))
 

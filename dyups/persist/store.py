@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from dyups.config.model import DyupsSettings, UpstreamSpec
+from dyups.config.written import Said
 from dyups.persist.dumpfile import is_dump, print_dump, write_dump
 from dyups.persist.files import Files, Runner, Stamp
 from dyups.persist.journal import SUFFIX, Journal
@@ -31,7 +32,7 @@ QUIET = 1.0
 LATEST = 10.0
 """Seconds after the first change after which it is written even so, and before a failed one is tried again."""
 
-Snapshot = Callable[[], tuple[int, Sequence[UpstreamSpec]]]
+Snapshot = Callable[[], tuple[int, Sequence[Said]]]
 """The map's sequence number with its upstreams, in order."""
 
 _log = Logger()
@@ -163,7 +164,7 @@ class Store:
         if await self._runner(lambda: self._write(specs, sequence)):
             await self._forget(sequence)
 
-    def _write(self, specs: Sequence[UpstreamSpec], sequence: int) -> bool:
+    def _write(self, specs: Sequence[Said], sequence: int) -> bool:
         """Write the dump; False where the file is not ours any more."""
         if self._is_edited():
             return False

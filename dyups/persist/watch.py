@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from dyups.config.model import UpstreamSpec, fold
 from dyups.config.variables import NO_VARIABLES
+from dyups.config.written import spec_of
 from dyups.errors import ConfigError
 from dyups.interfaces import VariableTable
 from dyups.persist.dumpfile import Dump, read_dump
@@ -98,7 +99,7 @@ def _differences(before: Dump | None, now: Dump) -> tuple[list[UpstreamSpec], li
     """The upstreams that the file says anew, and the names that it says no more."""
     old = {} if before is None else {fold(spec.name): spec for spec in before.specs}
     new = {fold(spec.name): spec for spec in now.specs}
-    changed = [spec for key, spec in new.items() if old.get(key) != spec]
+    changed = [spec_of(spec) for key, spec in new.items() if old.get(key) != spec]
     return changed, [spec.name for key, spec in old.items() if key not in new]
 
 

@@ -54,7 +54,8 @@ class ConstantTarget:
 
     def serve(self, exchange: Exchange, body: bytes, ended: bool) -> BodySink:
         """Forward to the upstream of that name, else to the address itself."""
-        group = self._plane.upstreams.get(self._key) or self._implicit
+        upstreams = self._plane.upstreams
+        group = upstreams.get(self._key) or upstreams.wake(self._key) or self._implicit
         if group is None:
             return _refuse(exchange, f'no host "{printable(self._key)}" to pass the request to')
         exchange.proxy_host = self._host
@@ -135,7 +136,7 @@ class VariableTarget:
         if self._uri is not None:
             uri += self._uri.render(exchange)
         key = host.lower()
-        group = self._plane.upstreams.get(key) or self._implicit.rendered(key, scheme)
+        group = self._plane.upstreams.wake(key) or self._implicit.rendered(key, scheme)
         named = self._named
         wanted = named.target(_with_port(key, scheme)) if group is None and named is not None else None
         if group is None and wanted is None:

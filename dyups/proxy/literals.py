@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from dyups.config.model import Http, Location, Place, ProxyPass, Server, ServerSpec, UpstreamSpec, fold
 from dyups.config.values import parse_server_address
+from dyups.config.written import Said
 from dyups.errors import ConfigError
 from dyups.upstream.group import Group
 from dyups.upstream.resolve import NameQuery, is_literal, query_system, resolve_now
@@ -83,7 +84,7 @@ class ImplicitGroups:
 
 
 def constant_groups(
-    http: Http, *, lenient: bool, query: NameQuery = query_system, known: Iterable[UpstreamSpec] = ()
+    http: Http, *, lenient: bool, query: NameQuery = query_system, known: Iterable[Said] = ()
 ) -> tuple[dict[bytes, Group], list[str]]:
     """The implicit groups of all constant targets that are no ``upstream`` of the configuration, and warnings.
 

@@ -166,7 +166,7 @@ class ResourceClient:
             self._refuse(refusal.status, refusal.reason)
             return
         key = resource.upstream_for(request)
-        group = self.plane.upstreams.get(key)
+        group = self.plane.upstreams.wake(key)
         if group is None:
             self._refuse(502, f'no host "{printable(key)}" to pass the request to: no upstream of that name')
             return

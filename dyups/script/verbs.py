@@ -68,7 +68,7 @@ class Verbs:
 
     def names(self) -> list[str]:
         """The names of all upstreams, in order of definition."""
-        return [spec.name for spec in self._upstreams.specs()]
+        return [*self._upstreams.names()]
 
     def get(self, name: str) -> str | None:
         """The commands of the upstream, one a line, as they may be given to :meth:`update`; None if unknown."""

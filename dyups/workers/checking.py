@@ -42,7 +42,7 @@ class Checking:
             self._upstreams.watch = None
         self._upstreams = upstreams
         self._generation += 1
-        checked = [group for group in upstreams.groups() if group.spec.check is not None]
+        checked = [group for group in upstreams.made() if group.spec.check is not None]
         self._checker.keep_only(group.key for group in checked)
         for group in checked:
             self._want(group, spread=True)

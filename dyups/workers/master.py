@@ -127,12 +127,7 @@ class MasterProcess(Service):
 
     def _open_store(self, truth: Truth) -> Store | NoStore:
         dyups = truth.configuration.http.dyups
-        upstreams = truth.upstreams
-
-        def snapshot() -> tuple[int, list[UpstreamSpec]]:
-            return upstreams.sequence, list(upstreams.specs())
-
-        return open_store(dyups, truth.restored, snapshot, self._reactor, self._in_thread)
+        return open_store(dyups, truth.restored, truth.upstreams.snapshot, self._reactor, self._in_thread)
 
     def _dump_watch(self, truth: Truth) -> DumpWatch | None:
         """Somebody else writes the dump file (``dyups_dump off``): follow it."""

@@ -17,7 +17,7 @@ from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 
 from dyups.admin.resource import dyups_interface
-from dyups.config.model import DyupsSettings, UpstreamSpec
+from dyups.config.model import DyupsSettings
 from dyups.control.change import ChangePath
 from dyups.control.lock import ChangeLock
 from dyups.persist.reload import Restored
@@ -70,7 +70,7 @@ class ServingProcess(Service):
         self._error_logs = error_logs
         truth = establish(configuration)
         self.upstreams = truth.upstreams
-        self.store = open_store(http.dyups, truth.restored, self._snapshot, reactor, self._in_thread)
+        self.store = open_store(http.dyups, truth.restored, self.upstreams.snapshot, reactor, self._in_thread)
         lock = ChangeLock(http.dyups.dyups_trylock)
         self._naming = Naming(http, reactor, self._in_thread)
         self.changes = ChangePath(self.upstreams, lock, self.store, self._naming.lookup)
@@ -100,9 +100,6 @@ class ServingProcess(Service):
                 signal.SIGQUIT: self.quit,
             },
         )
-
-    def _snapshot(self) -> tuple[int, list[UpstreamSpec]]:
-        return self.upstreams.sequence, list(self.upstreams.specs())
 
     def _in_thread(self, call: Callable[..., T], *args: Any) -> Deferred[T]:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), call, *args)

@@ -7,19 +7,18 @@ else has.
 
 from __future__ import annotations
 
-import gc
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from dyups.config.blocks import no_collection
-from dyups.config.model import UpstreamSpec
 from dyups.config.parser import Tree
 from dyups.config.variables import NO_VARIABLES
+from dyups.config.written import Said
 from dyups.interfaces import Resolved, VariableTable
 from dyups.shared.memory import content, file_with
-from dyups.upstream.group import Group
 from dyups.upstream.map import UpstreamMap
+from dyups.workers.collection import settle
 from dyups.workers.privileges import Identity
 
 
@@ -32,7 +31,7 @@ class Snapshot(NamedTuple):
     reactor: str
     """The module that installs the reactor."""
     sequence: int
-    upstreams: tuple[tuple[UpstreamSpec, Resolved], ...]
+    upstreams: tuple[tuple[Said, Resolved], ...]
     """Every upstream, in order, with the addresses of its names."""
     constants: Mapping[str, tuple[str, ...]]
     """Host names that stand in the configuration outside of upstreams, with their addresses."""
@@ -42,24 +41,12 @@ class Snapshot(NamedTuple):
     """Whom the worker becomes."""
 
 
-def every_upstream(upstreams: UpstreamMap) -> Iterator[tuple[UpstreamSpec, Resolved]]:
-    """The map as a worker makes it again."""
-    return ((group.spec, resolved_of(group)) for group in upstreams.groups())
-
-
-def resolved_of(group: Group) -> Resolved:
-    """The addresses that the group was made with; an IPv4 address needs no look-up."""
-    return group.resolved
-
-
 def filled(snapshot: Snapshot, variables: VariableTable = NO_VARIABLES) -> UpstreamMap:
     """The map that the snapshot holds; ``variables`` are the master's."""
     upstreams = UpstreamMap(variables)
     with no_collection():
-        for spec, resolved in snapshot.upstreams:
-            upstreams.replace(spec, resolved)
-    upstreams.sequence = snapshot.sequence
-    gc.freeze()
+        upstreams.fill(snapshot.upstreams, snapshot.sequence)
+    settle()
     return upstreams
 
 

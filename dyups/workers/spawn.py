@@ -22,7 +22,7 @@ from dyups.workers.child import Child
 from dyups.workers.crew import Crew
 from dyups.workers.entry import CONTROL, FIRST_SOCKET, SNAPSHOT, ZONE
 from dyups.workers.link import MasterEnd, Once
-from dyups.workers.snapshot import Snapshot, every_upstream, write_snapshot
+from dyups.workers.snapshot import Snapshot, write_snapshot
 
 ENTRY = "dyups.workers.entry"
 
@@ -96,7 +96,7 @@ class Snapshots:
             error_log=configuration.error_log,
             reactor=type(self._reactor).__module__,
             sequence=upstreams.sequence,
-            upstreams=tuple(every_upstream(upstreams)),
+            upstreams=tuple(upstreams.addressed()),
             constants=dict(crew.constants),
             certificates=configuration.certificates,
             identity=configuration.serve_as.identity,

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from dyups.config.blocks import no_collection
-from dyups.config.model import UpstreamSpec, fold
+from dyups.config.model import fold
+from dyups.config.written import Said, Written, spec_of
 from dyups.control.command import decode
 from dyups.errors import ConfigError
 from dyups.interfaces import VariableTable
@@ -26,7 +27,6 @@ from dyups.workers.certificates import warnings as tls_warnings
 from dyups.workers.collection import settle
 from dyups.workers.configuration import Configuration
 from dyups.workers.serving import RememberingQuery, may_change
-from dyups.workers.snapshot import resolved_of
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Truth:
     upstreams: UpstreamMap
     constants: Mapping[str, tuple[str, ...]]
     """Addresses of names that stand in the configuration outside of upstreams."""
-    files: dict[bytes, UpstreamSpec] = field(default_factory=dict)
+    files: dict[bytes, Said] = field(default_factory=dict)
     """What files say, by name: an upstream that differs was changed while running."""
 
     @property
@@ -47,7 +47,7 @@ class Truth:
         dyups = self.configuration.http.dyups
         return bool(dyups.dyups_upstream_conf) and dyups.dyups_dump
 
-    def file_says(self, specs: Iterable[UpstreamSpec], deleted: Iterable[str]) -> None:
+    def file_says(self, specs: Iterable[Said], deleted: Iterable[str]) -> None:
         """A third party wrote the dump file anew (``dyups_dump off``)."""
         for spec in specs:
             self.files[fold(spec.name)] = spec
@@ -82,7 +82,9 @@ def filled_map(restored: Restored, variables: VariableTable) -> UpstreamMap:
     configured = set(map(id, restored.configured))
     with no_collection():
         for spec in restored.upstreams:
-            if id(spec) in configured:
+            if isinstance(spec, Written):
+                upstreams.keep(spec)
+            elif id(spec) in configured:
                 upstreams.replace(spec, resolve_now(spec))
             else:
                 resolved, failed = resolve_what_can_be(spec)
@@ -113,11 +115,11 @@ def carry_over(old: Truth, new: Truth) -> bool:
 def _overlay(old: Truth, new: Truth) -> bool:
     present: set[bytes] = set()
     calls: list[Callable[[], object]] = []
-    for group in old.upstreams.groups():
-        key = fold(group.spec.name)
+    for said, resolved in old.upstreams.addressed():
+        key = fold(said.name)
         present.add(key)
-        if old.files.get(key) != group.spec:
-            calls.append(partial(new.upstreams.replace, group.spec, resolved_of(group)))
+        if old.files.get(key) != said:
+            calls.append(partial(new.upstreams.replace, spec_of(said), resolved))
     for key, spec in old.files.items():
         if key not in present:
             calls.append(partial(new.upstreams.delete, spec.name))

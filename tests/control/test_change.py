@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
 from random import Random
 
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.model import DyupsSettings, Http, UpstreamSpec
 from dyups.config.upstreams import parse_commands
+from dyups.config.written import Said, spec_of
 from dyups.control.change import ChangePath
 from dyups.control.command import Command, Delete, Update, decode
 from dyups.control.lock import ChangeLock
@@ -330,6 +332,6 @@ def after(before: dict[str, int], name: str, port: int) -> dict[str, int]:
     return {**rest, name: port} if port else rest
 
 
-def served(specs: object) -> dict[str, int]:
+def served(specs: Iterable[Said]) -> dict[str, int]:
     """Name to port of each upstream."""
-    return {spec.name: spec.servers[0].port for spec in specs}  # type: ignore[attr-defined]
+    return {said.name: spec_of(said).servers[0].port for said in specs}

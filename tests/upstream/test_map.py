@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.config.written import Written, text_of
 from dyups.upstream.map import UpstreamMap
 from dyups.upstream.peer import Peer
 from tests.upstream.links import RESOLVED, Link, server, upstream
@@ -51,6 +52,48 @@ class MapTests(SynchronousTestCase):
         self.map.replace(upstream(99, name="two"), RESOLVED)
         self.map.delete("two")
         self.assertEqual((self.map.find("one"), self.map.find("three")), others)
+
+    def test_written(self) -> None:
+        """An upstream that is kept as it is written is there in every way, and made when somebody asks for it."""
+        text = "upstream Four {\n    server 127.0.0.4:80 weight=2;\n}\n"
+        self.map.keep(Written("Four", text))
+        self.assertEqual((len(self.map), [*self.map.names()]), (4, ["one", "Two", "three", "Four"]))
+        self.assertEqual([*map(text_of, self.map.said())][3], text)
+        self.assertEqual([*self.map.specs()][3].servers[0].weight, 2)
+        self.assertNotIn("Four", [group.spec.name for group in self.map.made()])
+        self.assertIsNone(self.map.get(b"four"))
+        group = self.map.wake(b"four")
+        assert group is not None
+        self.assertEqual([peer.name for peer in group.peers], [b"127.0.0.4:80"])
+        self.assertIs(self.map.get(b"four"), group)
+        self.assertIs(self.map.find("FOUR"), group)
+        self.assertEqual(names(self.map), ["one", "Two", "three", "Four"])
+        self.assertIsNone(self.map.wake(b"five"))
+
+    def test_written_changed(self) -> None:
+        """What is kept as it is written may be replaced and deleted like any other, and takes another's place."""
+        for change in (lambda m: m.replace(upstream(80, name="TWO"), RESOLVED), lambda m: m.delete("two")):
+            kept, made = UpstreamMap(), UpstreamMap()
+            for upstreams in (kept, made):
+                upstreams.replace(upstream(79, name="two"), RESOLVED)
+                upstreams.replace(upstream(81, name="one"), RESOLVED)
+            retired = kept.find("two")
+            kept.keep(Written("two", "upstream two {\n    server 127.0.0.1:79;\n}\n"))
+            assert retired is not None
+            self.assertTrue(retired.peers[0].retired)
+            self.assertEqual(kept.digest, made.digest)
+            for upstreams in (kept, made):
+                change(upstreams)
+            self.assertEqual((kept.digest, [*kept.specs()]), (made.digest, [*made.specs()]))
+
+    def test_filled(self) -> None:
+        """A map takes in what another has, with what nobody asked for as it is written."""
+        self.map.keep(Written("four", "upstream four {\n    server 127.0.0.1:79;\n}\n"))
+        self.map.sequence = 7
+        other = UpstreamMap()
+        other.fill(self.map.addressed(), self.map.sequence)
+        self.assertEqual(other.snapshot(), self.map.snapshot())
+        self.assertEqual((other.digest, names(other)), (self.map.digest, names(self.map)))
 
     def test_digest(self) -> None:
         """Maps that say the same have the same digest, whatever way they came there and in whatever order."""

@@ -8,14 +8,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.parser import Tree, parse_text
 from dyups.config.upstreams import parse_commands
-from dyups.upstream.group import Group
 from dyups.upstream.map import UpstreamMap
 from dyups.workers.snapshot import (
     Snapshot,
-    every_upstream,
     filled,
     read_snapshot,
-    resolved_of,
     write_snapshot,
 )
 
@@ -26,7 +23,7 @@ BODY = "keepalive 3; server app.example:81 weight=2; server 127.0.0.9 backup; se
 def snapshot(upstreams: UpstreamMap) -> Snapshot:
     tree = Tree(parse_text("events { } http { server { listen 80; } }", "nginx.conf"), ("nginx.conf",))
     return Snapshot(
-        tree, "/srv", "e.log", "reactor", upstreams.sequence, tuple(every_upstream(upstreams)), {"a": ("b",)}
+        tree, "/srv", "e.log", "reactor", upstreams.sequence, tuple(upstreams.addressed()), {"a": ("b",)}
     )
 
 
@@ -38,14 +35,6 @@ class SnapshotTests(SynchronousTestCase):
         self.upstreams.replace(parse_commands("One", BODY), RESOLVED)
         self.upstreams.replace(parse_commands("two", "server 127.0.0.9;"), RESOLVED)
         self.upstreams.sequence = 17
-
-    def test_addresses(self) -> None:
-        """The addresses of a group's names are those that it was made with; a name without any has none."""
-        group = self.upstreams.find("one")
-        assert group is not None
-        self.assertEqual(resolved_of(group), {"app.example": RESOLVED["app.example"]})
-        again = Group(group.spec, resolved_of(group))
-        self.assertEqual([p.address for p in again.all_peers()], [p.address for p in group.all_peers()])
 
     def test_round_trip(self) -> None:
         """A worker's map and configuration are the master's."""

@@ -1,0 +1,90 @@
+"""Upstreams as they are written: plain blocks of a dump, kept as text until somebody asks what they say.
+
+A dump of 100,000 upstreams has to be taken in within a second or two, and most of them are asked for later or never.
+Its text is dyups' own (the checksum says so), so a block of nothing but ``server`` lines with literal addresses needs
+no reading to be known as right: it is cut out of the text whole.  ``persist.dumpfile`` finds them, ``upstream.map``
+keeps them and reads those that are wanted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from dyups.config.model import UpstreamSpec
+from dyups.config.upstreams import parse_upstreams, print_upstream
+
+#: A block as ``print_upstream`` writes it, where there is nothing to look up and nothing to check.
+_BLOCK = re.compile(
+    r'upstream ([^\s;{}"\'\\$#]+) \{\n'
+    r"(?:    server [0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}:[0-9]{1,5}"
+    r"(?: (?:weight|max_conns|max_fails)=[0-9]{1,9}| fail_timeout=[0-9]{1,9}s| backup| down)*;\n)+"
+    r"\}\n"
+)
+
+
+class Written:
+    """An upstream of which only the name is known, and that it is right."""
+
+    __slots__ = ("name", "text")
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+        """The whole block, as :func:`~dyups.config.upstreams.print_upstream` writes it."""
+
+    def __repr__(self) -> str:
+        return f"<Written {self.name}>"
+
+    def __eq__(self, other: object) -> bool:
+        """The same as whatever says the same."""
+        if isinstance(other, (Written, UpstreamSpec)):
+            return self.text == text_of(other)
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Written, (self.name, self.text)
+
+    def spec(self) -> UpstreamSpec:
+        """What it says; read anew each time."""
+        [spec] = parse_upstreams(self.text, "")
+        return spec
+
+
+#: An upstream, read or not.
+Said = UpstreamSpec | Written
+
+
+def text_of(said: Said) -> str:
+    """The block, as a dump has it."""
+    return said.text if isinstance(said, Written) else print_upstream(said)
+
+
+def spec_of(said: Said) -> UpstreamSpec:
+    """What it says."""
+    return said.spec() if isinstance(said, Written) else said
+
+
+def cut(text: str) -> Iterator[Written | tuple[int, int]]:
+    """The plain blocks of a dump in order, and between them the places (from, to) of whatever else there is.
+
+    Blocks begin at the beginning of a line; ``text`` is as dyups wrote it.
+    """
+    position = 0
+    match, search = _BLOCK.match, _BLOCK.search
+    while position < len(text):
+        found = match(text, position)
+        if found is None:
+            found = search(text, position)
+            while found is not None and text[found.start() - 1] != "\n":
+                found = search(text, found.end())
+            if found is None:
+                yield position, len(text)
+                return
+            yield position, found.start()
+        yield Written(found[1], found[0])
+        position = found.end()
