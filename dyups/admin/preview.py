@@ -1,7 +1,7 @@
 """What a change would change, for ``?dry_run=1``: servers that come, go or are altered, and keys that move.
 
-Reads two states of an upstream and touches neither; ``admin.resource`` asks before nothing happens.  Host names are not
-looked up: those that the upstream has now keep the addresses that it knows, new ones count as one address.
+Reads two states of an upstream and touches neither; ``admin.resource`` asks.  Host names are not looked up: those that
+the upstream has now keep the addresses that it knows, new ones count as one address.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from dyups.config.model import ServerSpec, UpstreamSpec
 from dyups.config.upstreams import print_server
 from dyups.control.condition import etag_of
-from dyups.interfaces import Getter, TcpAddress
+from dyups.interfaces import Getter, Resolved
 from dyups.upstream.group import Group
 
 #: Keys that are tried: the same ones each time, enough for an error of about one percent.
@@ -156,11 +156,7 @@ def moved_share(before: Group, after: UpstreamSpec) -> float | None:
     source = _key_source(before.spec)
     if source is None or source != _key_source(after):
         return None
-    known: dict[str, list[str]] = {}
-    for peer in before.all_peers():
-        if isinstance(peer.address, TcpAddress):
-            known.setdefault(peer.spec.host, []).append(peer.address.host)
-    one, other = _choices(before.spec, known, source), _choices(after, known, source)
+    one, other = (_choices(spec, before.resolved, source) for spec in (before.spec, after))
     return sum(was != shall for was, shall in zip(one, other, strict=True)) / SAMPLE
 
 
@@ -174,12 +170,12 @@ def _key_source(spec: UpstreamSpec) -> str | None:
     return None
 
 
-def _choices(spec: UpstreamSpec, known: dict[str, list[str]], source: str) -> Iterator[str]:
+def _choices(spec: UpstreamSpec, known: Resolved, source: str) -> Iterator[str]:
     """The address, as written, of the server that each sample key gets."""
-    addresses = {
-        server.host: tuple(known.get(server.host, (server.host,))) for server in spec.servers if server.host
-    }
-    group = Group(spec, addresses, None, _OneKey())
+    # Servers and method alone: health checks, queues and sticky sessions are not asked.
+    bare = UpstreamSpec(spec.name, spec.servers, spec.balancing)
+    addresses = {server.host: (server.host,) for server in spec.servers if server.host}
+    group = Group(bare, {**addresses, **known}, None, _OneKey())
     for number in range(SAMPLE):
         peer = group.pick(_sample(number, source), (), 0.0)
         yield "" if peer is None else peer.spec.address

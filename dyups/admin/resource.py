@@ -225,7 +225,7 @@ def _body(request: IRequest, refused: str) -> str:
 
 
 def _wants_json(request: IRequest) -> bool:
-    return answers.wants_json(request.getHeader("Accept"))
+    return answers.wants_json(_field(request, b"Accept"))
 
 
 def _verbose(request: IRequest) -> bool:
@@ -247,13 +247,13 @@ def _asked(request: IRequest, name: bytes) -> bool:
 
 def _condition(request: IRequest) -> Condition:
     """Raises :class:`CommandRefused`."""
-    return condition_of(_field(request, "If-Match"), _field(request, "If-None-Match"))
+    return condition_of(_field(request, b"If-Match"), _field(request, b"If-None-Match"))
 
 
-def _field(request: IRequest, name: str) -> str | None:
-    """The lines of a field as one (RFC 9110 section 5.2)."""
-    values = request.requestHeaders.getRawHeaders(name)
-    return None if values is None else ", ".join(values)
+def _field(request: IRequest, name: bytes) -> str | None:
+    """The lines of a field as one (RFC 9110 section 5.2), whatever bytes they hold (section 5.5)."""
+    values: list[bytes] | None = request.requestHeaders.getRawHeaders(name)
+    return None if values is None else b", ".join(values).decode("latin-1")
 
 
 def _tagged(request: IRequest, tag: str, make: Callable[[IRequest], Answer]) -> bytes:

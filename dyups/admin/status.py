@@ -107,6 +107,11 @@ def _server_facts(server: ServerSpec, peers: Sequence[Peer], now: float) -> dict
         "fail_timeout": server.fail_timeout,
         "backup": server.backup,
         "down": server.down,
+        "drain": server.drain,
+        "resolve": server.resolve,
+        "route": server.route,
+        "service": server.service,
+        "slow_start": server.slow_start,
         "peers": [_peer_facts(peer, now) for peer in peers],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 from unittest import TestCase
 
@@ -107,17 +108,27 @@ class Interface:
         self._agent = RequestTraversalAgent(self.resource)
 
     def send(
-        self, method: str, path: str | bytes, body: bytes | None = None, fields: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str | bytes,
+        body: bytes | None = None,
+        fields: Mapping[str, str | bytes] | None = None,
     ) -> Pending:
         """Send a request; ``path`` goes as it is."""
         target = path.encode() if isinstance(path, str) else path
-        headers = Headers({name: [value] for name, value in (fields or {}).items()})
+        headers = Headers()
+        for name, value in (fields or {}).items():
+            headers.addRawHeader(name.encode(), value if isinstance(value, bytes) else value.encode())
         producer = None if body is None else Body(body)
         response = self._agent.request(method.encode(), b"http://admin.example" + target, headers, producer)
         return Pending(self._test, self._agent, response)
 
     def ask(
-        self, method: str, path: str | bytes, body: bytes | None = None, fields: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str | bytes,
+        body: bytes | None = None,
+        fields: Mapping[str, str | bytes] | None = None,
     ) -> Reply:
         """Send a request whose answer comes at once."""
         return self.send(method, path, body, fields).reply

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
 from tests.admin.client import Reply
@@ -82,6 +84,15 @@ class TagTests(ConditionsCase):
             reply = self.ask(method, HOST1, body, if_match="host1")
             self.assertReply(reply, 400, "If-Match has no entity tags")
         self.assertEqual(self.servers(), b"server 127.0.0.1:8088\n")
+
+    @given(st.binary(max_size=12), st.sampled_from(["Accept", "If-Match", "If-None-Match"]))
+    @settings(deadline=None, max_examples=100)
+    def test_any_field(self, value: bytes, name: str) -> None:
+        """Whatever a field holds, the answer is an ordinary one."""
+        value = value.replace(b"\r", b"").replace(b"\n", b"").replace(b"\0", b"")
+        for method, body in (("GET", None), ("PATCH", b"bogus")):
+            reply = self.interface.ask(method, HOST1, body, {name: value})
+            self.assertIn(reply.status, (200, 304, 400, 412))
 
 
 class LostRaceTests(ConditionsCase):

@@ -160,6 +160,12 @@ class MovedKeysTests(SynchronousTestCase):
             self.assertIsNone(look(before, after).moved)
         self.assertIsNotNone(look(f"hash $arg_x;{THREE}", f"hash $arg_x consistent;{THREE}").moved)
 
+    def test_nothing_but_the_method(self) -> None:
+        """Servers that are checked and not known to be well yet have keys like all others."""
+        checked = "check interval=3000 default_down=true type=tcp"
+        share = self.moved(f"hash $arg_x consistent;{checked}", THREE, THREE + "server d:1;")
+        self.assertEqual(share, self.moved("hash $arg_x consistent", THREE, THREE + "server d:1;"))
+
     def test_names(self) -> None:
         """Nothing is looked up, and what the upstream knows of its names' addresses is not touched."""
         spec = parse_commands("u", f"hash $arg_x consistent;{THREE}", TABLE)

@@ -117,8 +117,10 @@ class FactsTests(SynchronousTestCase):
         )
         first = {"server": "127.0.0.1:1", "weight": 2, "max_conns": 0, "max_fails": 1, "fail_timeout": 10.0}
         state = {"address": "127.0.0.1:1", "up": False, "active": 2, "requests": 7, "fails": 1, "idle": 0}
+        flags = {"backup": False, "down": False, "drain": False, "resolve": False}
+        flags |= {"route": "", "service": "", "slow_start": 0.0}
         first["command"] = "server 127.0.0.1:1 weight=2;"
-        self.assertEqual(servers[0], {**first, "backup": False, "down": False, "peers": [state]})
+        self.assertEqual(servers[0], {**first, **flags, "peers": [state]})
         self.assertEqual((servers[1]["backup"], servers[1]["peers"][0]["address"]), (True, "unix:/s"))
         self.assertTrue(upstream_facts(group, 200.0)["servers"][0]["peers"][0]["up"])
 
