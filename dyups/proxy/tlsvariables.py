@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 from cryptography import x509
 
 from dyups.interfaces import Getter
 from dyups.proxy.exchange import Exchange
-from dyups.proxy.secured import SecuredClient
 from dyups.tls.certificates import (
     days_left,
     distinguished,
@@ -26,11 +26,14 @@ from dyups.tls.certificates import (
 from dyups.tls.hello import cipher_names, group_name, group_names, read_hello
 from dyups.tls.openssl import session_id, session_reused, verify_error_string
 
+if TYPE_CHECKING:
+    from dyups.proxy.secured import SecuredClient
+
 
 def _secured(x: Exchange) -> SecuredClient | None:
     """The client's TLS; None where it speaks none."""
     found = x.client.secured
-    return found if isinstance(found, SecuredClient) and not found.plain else None
+    return None if found is None or found.plain else cast("SecuredClient", found)
 
 
 def scheme(x: Exchange) -> bytes:

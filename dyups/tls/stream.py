@@ -194,7 +194,9 @@ class TlsStream:
         if self.state == OPEN:
             if data:
                 try:
-                    self.connection.send(data)
+                    sent = self.connection.send(data)
+                    while sent < len(data):  # only a context that was made elsewhere takes less than all
+                        sent += self.connection.send(data[sent:])
                 except SSL.Error:
                     self.abortConnection()
                     return

@@ -166,6 +166,13 @@ class RequestTests(Secured):
         self.assertIn(b"<title>400 The plain HTTP request was sent to HTTPS port</title>", body)
         self.assertIn("client sent plain HTTP request to HTTPS port", self.complaints[0])
 
+    def test_tls_where_there_is_none(self) -> None:
+        """A handshake on a plain port is answered at once: nobody waits for the end of a head that never comes."""
+        world = World("server { listen 80; }")
+        wire = world.client()
+        wire.say(b"\x16\x03\x01\x00\x05hello")
+        self.assertEqual(head(wire.read())[0], 400)
+
     def test_nonsense_ends_the_handshake(self) -> None:
         """What is neither TLS nor HTTP closes the connection and is told at level info."""
         world = World(self.server("a.example"))
