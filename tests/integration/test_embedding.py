@@ -1,15 +1,18 @@
-"""The application of ``docs/python-api.rst``, as it stands there, run by twistd."""
+"""The programs of ``docs/python-api.rst``, as they stand there: the application run by twistd, the client by Python."""
 
 from __future__ import annotations
 
 import re
+import sys
 import textwrap
+from collections.abc import Callable
 
 import pytest_twisted
 
 from dyups.client import Client
 from dyups.errors import ChangeError
-from tests.integration.running import CHECKOUT, TWISTD, Site, curl, free_ports
+from tests.integration.running import CHECKOUT, TWISTD, Site, curl, free_ports, run
+from tests.integration.talking import Workers
 from tests.integration.wires import Wire, Wires
 
 PAGE = CHECKOUT / "docs" / "python-api.rst"
@@ -56,3 +59,18 @@ async def test_application(site: Site, wires: Wires) -> None:
         raise AssertionError("a bad command was taken")
     await client.close()
     assert await proxy.stop() in (0, -15)
+
+
+@pytest_twisted.ensureDeferred
+async def test_client(workers: Callable[..., Workers]) -> None:
+    """The client's example adds a server to an upstream."""
+    site = await workers("worker_processes 2;").start()
+    (text,) = re.findall(
+        r"(?s)^    from twisted.internet.task import react\n.*?react\(main\)", PAGE.read_text(), re.MULTILINE
+    )
+    path = site.site.write(textwrap.dedent(text).replace("8081", str(site.admin)), "example.py")
+    await site.post("shop", "server 10.0.0.1:80;")
+    done = await run(sys.executable, path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    shown = await site.ask(site.admin, "/upstream/shop")
+    assert shown.body == "server 10.0.0.1:80\nserver 10.0.0.3:80\n"
