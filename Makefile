@@ -1,12 +1,13 @@
 # make run      builds .venv, installs, starts the proxy on a copy of conf/ in .run/
 # make test     builds .venv, installs the test extra, runs every gate and the whole suite
 # make install  .venv with everything, nothing started
+# make soak     the long forms of what make test runs of workers: 200 crashes, 10 reloads under load (15 minutes)
 # make bench    .venv with the bench extra, then benchmarks/ (make bench ARGS=--quick: within two minutes)
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: compiled-trial run test install lint types contracts trial pytest integration compiled docs clean bench
+.PHONY: soak compiled-trial run test install lint types contracts trial pytest integration compiled docs clean bench
 
 run: $(VENV)/.installed
 	@mkdir -p .run
@@ -48,6 +49,11 @@ pytest: $(VENV)/.installed-test
 
 integration: $(VENV)/.installed-test
 	$(BIN)/pytest tests/integration
+
+soak: $(VENV)/.installed-test
+	DYUPS_TEST_CRASHES=200 DYUPS_TEST_RELOADS=10 $(BIN)/pytest -s \
+		tests/integration/test_workers_crash.py tests/integration/test_workers_reload.py \
+		tests/integration/test_workers_truth.py tests/integration/test_workers_bounds.py
 
 # The hot modules as an ordinary installation has them: compiled by mypyc, under the same tests.
 compiled: $(VENV)/.installed-test

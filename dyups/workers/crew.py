@@ -108,7 +108,8 @@ class Crew:
         self.current = True
         """No reload has made another map since."""
         self.quitting = False
-        self._served = False
+        self.served = False
+        """All of its workers have accepted connections at some moment."""
         self._gone = False
         self._master = master
         self._changes = changes
@@ -141,7 +142,7 @@ class Crew:
         self._children[place] = child
         try:
             self._spawn(child, self)
-        except OSError as error:
+        except Exception as error:  # whatever it is, the place must not stay empty
             complain("alert", f"a worker process could not be started: {error}")
             child.stage = Stage.GONE
             self.ended(child)
@@ -174,15 +175,17 @@ class Crew:
 
     def accepting(self, child: Child) -> None:
         """Tell the master when all serve for the first time."""
-        if self._served or len(self._children) < self.size:
+        if self.served or len(self._children) < self.size:
             return
         if all(other.stage is Stage.ACCEPTING for other in self._children.values()):
-            self._served = True
+            self.served = True
             self._master.crew_serves(self)
 
     def ended(self, child: Child) -> None:
         """Put another in its place, at once, or slower after repeated quick deaths."""
         place = child.place
+        if self._children.get(place) is not child:
+            return  # its start had failed, and another has the place
         del self._children[place]
         self.zone.dismiss(place)
         if self.quitting:

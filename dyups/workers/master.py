@@ -23,7 +23,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
@@ -113,6 +113,7 @@ class MasterProcess(Service):
         self._checking = LoopingCall(self._check)
         self._checking.clock = reactor
         self._ending = False
+        self._reload_waits = False
         self._all_gone: Deferred[None] | None = None
         self._signals = Signals(
             reactor,
@@ -302,6 +303,9 @@ class MasterProcess(Service):
     def reload(self) -> Deferred[None]:
         """Read the configuration and go on with it; where it is wrong, the error log says so and nothing changes."""
         complain("notice", "signal 1 (SIGHUP) received, reconfiguring")
+        if self._reload_waits:
+            return succeed(None)  # it will read what the files say then
+        self._reload_waits = True
         return Deferred.fromCoroutine(self._reload())
 
     async def _reload(self) -> None:
@@ -321,6 +325,7 @@ class MasterProcess(Service):
 
     async def _renew(self) -> None:
         """Under the change lock: nothing is written to dump or journal while they are read."""
+        self._reload_waits = False
         store = self._store
         await store.pause()
         try:
@@ -359,6 +364,14 @@ class MasterProcess(Service):
             raise
         self._logs.become(logs)
 
+    def _overtake(self) -> None:
+        """Crews that only begin are of no use any more, where another serves until the newest does."""
+        serving = any(other.served and not other.quitting for other in self.crews)
+        for other in [*self.crews]:
+            other.current = False
+            if serving and not other.served:
+                other.quit(True, IDLE)
+
     async def _take_over(self, new: Truth, changed: bool, crew: Crew) -> None:
         """From here on nothing can fail; ``changed`` is whether the new dump file lacks something."""
         if warning := new.configuration.serve_as.warning:
@@ -373,8 +386,7 @@ class MasterProcess(Service):
         self._naming.renew(new.configuration.http, new.upstreams)
         if changed:
             self._store.applied()
-        for other in self.crews:
-            other.current = False
+        self._overtake()
         self._start_crew(crew)
         await before.abandon()
         if watch is not None:

@@ -68,24 +68,29 @@ class Spawner:
             )
             child.started(process)
             ours.setblocking(False)
-            self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, Once(MasterEnd(child)))
+            try:
+                self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, Once(MasterEnd(child)))
+            except BaseException:
+                process.signalProcess("KILL")
+                raise
 
 
 class Snapshots:
-    """Makes the snapshots; workers that start in the same turn of the reactor share one."""
+    """Makes the snapshots; workers that start in the same turn of the reactor share one, of the same change."""
 
     def __init__(self, reactor: Any, upstreams: Callable[[], UpstreamMap]) -> None:
         self._reactor = reactor
         self._upstreams = upstreams
-        self._made: dict[int, int] = {}
+        self._made: dict[tuple[int, int], int] = {}
 
     def __call__(self, crew: Crew) -> int:
         """The descriptor of what a worker of the crew begins with, until the end of this turn.  Raises OSError."""
-        made = self._made.get(id(crew))
+        key = id(crew), self._upstreams().sequence
+        made = self._made.get(key)
         if made is None:
             if not self._made:
                 self._reactor.callLater(0, self._forget)
-            made = self._made[id(crew)] = write_snapshot(self._take(crew))
+            made = self._made[key] = write_snapshot(self._take(crew))
         return made
 
     def _take(self, crew: Crew) -> Snapshot:

@@ -95,7 +95,7 @@ async def crash(site: Workers, whom: str, chance: random.Random) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_crashes(workers: Make) -> None:
-    """Round after round: changes, a kill, a look at everything."""
+    """Round after round: changes, every second time a reload, a kill, a look at everything."""
     chance = random.Random(ROUNDS)
     site = await workers("worker_processes 2;").start()
     streams = [Stream(site, number) for number in range(CLIENTS)]
@@ -105,6 +105,9 @@ async def test_crashes(workers: Make) -> None:
         running = [Deferred.fromCoroutine(stream.run()) for stream in streams]
         await deferLater(reactor, chance.uniform(0.0, 0.4))
         whom = ("the master", "a worker", "all")[number % 3]
+        if number % 2:  # in the middle of a reload
+            site.proxy.signal(signal.SIGHUP)
+            await deferLater(reactor, chance.uniform(0.0, 0.8))
         await crash(site, whom, chance)
         for stream in streams:
             stream.stopping = True

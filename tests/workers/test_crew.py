@@ -36,7 +36,8 @@ class CrewCase(SynchronousTestCase):
         self.events: list[Any] = []
         self.processes: list[FakeProcess] = []
         self.links: list[FakeLink] = []
-        self.refusing = False
+        self.refusing = self.half = False
+        self.reason: Exception = OSError("too many processes")
         self.said = complaints(self, module, child_module)
         self.crew = self.made()
 
@@ -57,11 +58,13 @@ class CrewCase(SynchronousTestCase):
 
     def spawn(self, child: Child, crew: Crew) -> None:
         if self.refusing:
-            raise OSError("too many processes")
+            raise self.reason
         process, link = FakeProcess(child, 100 + len(self.processes)), FakeLink()
         self.processes.append(process)
         self.links.append(link)
         child.started(process)
+        if self.half:
+            raise OSError("too many open files")
         child.linked(link)
 
     def serve(self) -> None:
@@ -131,9 +134,25 @@ class LifeTests(CrewCase):
         self.crew.start()
         self.assertEqual(self.stages(), [])
         self.assertEqual(self.said[0], ("alert", "a worker process could not be started: too many processes"))
-        self.refusing = False
+        self.reason = ValueError("no snapshot can be made")
         self.clock.advance(0)
+        self.assertEqual(self.stages(), [])
+        self.refusing = False
+        self.clock.advance(0.25)
         self.assertEqual(len(self.stages()), 2)
+
+    def test_half_started(self) -> None:
+        """A process whose channel could not be had is none; when it ends, its successor stays where it is."""
+        self.half = True
+        self.crew.start()
+        self.half = False
+        self.clock.advance(0)
+        self.assertEqual(self.stages(), [(0, 102, "STARTING"), (1, 103, "STARTING")])
+        self.serve()
+        for process in self.processes[:2]:
+            process.end(9)
+        self.assertEqual(self.stages(), [(0, 102, "ACCEPTING"), (1, 103, "ACCEPTING")])
+        self.assertEqual(self.crew.reader(0).place, 0)
 
 
 class EndTests(CrewCase):

@@ -324,6 +324,40 @@ class ReloadTests(MasterCase):
             process.end()
         self.assertEqual(len(master.crews), 1)
 
+    def test_many_at_once(self) -> None:
+        """HUPs that come while one waits for its turn are that one: it reads what the files say by then."""
+        master = self.made()
+        self.serve(master)
+        gate: Deferred[None] = Deferred()
+        busy = Deferred.fromCoroutine(master.changes.alone(lambda: gate))
+        for _ in range(5):
+            self.reload(SERVER + ONE)
+        self.reload(SERVER + "upstream two { server 127.0.0.1:2; }")
+        gate.callback(None)
+        self.successResultOf(busy)
+        self.assertEqual((len(master.crews), self.names(master)), (2, ["two"]))
+        self.reload()
+        self.assertEqual(self.names(master), ["one"])
+
+    def test_overtaken(self) -> None:
+        """Workers that only begin when the next reload comes are told to end; those that serve go on."""
+        master = self.made()
+        self.reload()
+        self.assertEqual([crew.quitting for crew in master.crews], [False, False])
+        self.serve(master)
+        serving = self.running()[-2:]
+        for process in self.running()[:2]:
+            process.end()
+        self.reload()
+        overtaken = [process for process in self.running() if process not in serving]
+        self.reload()
+        self.assertEqual([process.signals for process in overtaken], [[15]] * 2)
+        self.assertEqual([self.said_to(process)[-1] for process in serving], ["accept"] * 2)
+        self.serve(master)
+        self.assertEqual(
+            [self.said_to(process)[-1] for process in serving], [("quit", True, module.IDLE)] * 2
+        )
+
     def test_socket_that_nobody_needs(self) -> None:
         """It is closed when the new workers serve, and not before."""
         master = self.made()

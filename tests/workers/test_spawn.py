@@ -26,13 +26,17 @@ class FakeReactor(Clock):
         self.spawned: list[tuple[Any, ...]] = []
         self.kinds: list[dict[int, str]] = []
         self.adopted: list[tuple[int, Any]] = []
+        self.signals: list[str] = []
+        self.full = False
 
     def spawnProcess(self, child: Any, executable: str, args: list[str], env: Any, childFDs: Any) -> Any:
         self.spawned.append((child, executable, args, env))
         self.kinds.append({number: os.readlink(f"/proc/self/fd/{fd}") for number, fd in childFDs.items()})
-        return SimpleNamespace(pid=4711)
+        return SimpleNamespace(pid=4711, signalProcess=self.signals.append)
 
     def adoptStreamConnection(self, fd: int, family: int, factory: Any) -> None:
+        if self.full:
+            raise OSError(24, "Too many open files")
         self.adopted.append((family, factory.buildProtocol(None)))
 
 
@@ -84,6 +88,13 @@ class SpawnerTests(SpawnCase):
         self.reactor.advance(0)
         self.assertEqual(len(os.listdir("/proc/self/fd")), before)
 
+    def test_no_channel(self) -> None:
+        """A process that we could not speak with is killed before anybody else can have its place."""
+        self.reactor.full = True
+        self.assertRaises(OSError, self.spawner, self.child, self.crew)
+        self.assertEqual(self.reactor.signals, ["KILL"])
+        self.reactor.advance(0)
+
     def test_closed_streams(self) -> None:
         """A standard stream that is closed here is nothing there, and not some other file of that number."""
         self.patch(sys, "__stderr__", None)
@@ -102,10 +113,14 @@ class SnapshotsTests(SpawnCase):
     """What children begin with."""
 
     def test_shared_in_one_turn(self) -> None:
-        """Children that start together share a snapshot; the next turn makes another."""
+        """Children that start together share a snapshot; a change makes another, and so does the next turn."""
         first, second = self.snapshots(self.crew), self.snapshots(self.crew)
         self.assertEqual(first, second)
         self.assertEqual(read_snapshot(first).sequence, 0)
+        self.upstreams.sequence = 8
+        third = self.snapshots(self.crew)
+        self.assertNotEqual(third, first)
+        self.assertEqual(read_snapshot(third).sequence, 8)
         self.reactor.advance(0)
         self.upstreams.sequence = 9
         handle = self.snapshots(self.crew)
