@@ -5,6 +5,7 @@
     answers    where an HTTP answer ends, so that its connection can carry the next check
     schedule   what is due when, on one timer
     wire       the socket of a check
+    polls      when a socket can be read or written
     link       one connection to a server that is checked, and what is said on it
     target     one server under check: its cycle from one check to the next
     checker    all of them: which are there, how many connections at once, who hears of changes

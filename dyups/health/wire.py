@@ -1,20 +1,17 @@
 """A socket for checks: dialled, written to, read from, closed, and nothing more.
 
 A check is little else than opening and closing a connection, and Twisted's connectors and transports, made for long and
-rich lives, would be more than half of its cost (``benchmarks.health``).  So this is the socket itself on the reactor's
-``addReader`` and ``addWriter``.  ``link`` has the conversation.
+rich lives, would be more than half of its cost (``benchmarks.health``).  ``link`` has the conversation, ``polls`` tells
+when there is something to do.
 """
 
 from __future__ import annotations
 
 import errno
 import socket
-from typing import Any, Protocol
+from typing import Protocol
 
-from twisted.internet.interfaces import IReactorFDSet, IReadWriteDescriptor
-from twisted.python.failure import Failure
-from zope.interface import implementer
-
+from dyups.health.polls import Polls
 from dyups.interfaces import Address, TcpAddress
 
 #: What is read at a time.
@@ -24,7 +21,7 @@ _LATER = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR})
 
 
 class End(Protocol):
-    """Who talks on a wire: ``link.Link``.  Exactly one of ``refused`` and, later, ``lost`` is told of each wire."""
+    """Who talks on a wire: ``link.Link``.  At most one of ``refused`` and, later, ``lost`` is told of each wire."""
 
     def connected(self) -> None:
         """The connection stands."""
@@ -43,24 +40,26 @@ class End(Protocol):
         ...
 
 
-@implementer(IReadWriteDescriptor)
 class Wire:
     """See the module."""
 
-    __slots__ = ("_end", "_reactor", "_socket", "_stands", "_unsent")
+    __slots__ = ("_end", "_fd", "_polls", "_reading", "_socket", "_stands", "_unsent", "_writing")
 
-    def __init__(self, reactor: IReactorFDSet, end: End) -> None:
-        self._reactor: Any = reactor
+    def __init__(self, polls: Polls, end: End) -> None:
+        self._polls = polls
         self._end = end
         self._socket: socket.socket | None = None
+        self._fd = -1
         self._stands = False
+        self._reading = False
+        self._writing = False
         self._unsent = b""
 
     def dial(self, address: Address) -> None:
         """Begin to connect; what cannot even begin is refused before this returns."""
         number = self._begin(address)
         if number in _STARTED:
-            self._reactor.addWriter(self)
+            self._want_to_write()
             return
         self.close()
         self._end.refused(number)
@@ -69,12 +68,30 @@ class Wire:
         try:
             if isinstance(address, TcpAddress):
                 family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-                self._socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-                return self._socket.connect_ex((address.host, address.port))
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-            return self._socket.connect_ex(address.path)
+                self._open(family)
+                return self._connect((address.host, address.port))
+            self._open(socket.AF_UNIX)
+            return self._connect(address.path)
         except OSError as error:
             return error.errno or errno.EINVAL
+
+    def _open(self, family: socket.AddressFamily) -> None:
+        self._socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        self._fd = self._socket.fileno()
+
+    def _connect(self, address: tuple[str, int] | str) -> int:
+        assert self._socket is not None
+        return self._socket.connect_ex(address)
+
+    def _want_to_write(self) -> None:
+        if not self._writing:
+            self._writing = True
+            self._polls.add_writer(self._fd, self._writable)
+
+    def _written(self) -> None:
+        if self._writing:
+            self._writing = False
+            self._polls.remove_writer(self._fd)
 
     def write(self, data: bytes) -> None:
         """Send; what the system does not take at once goes out when it does."""
@@ -88,56 +105,51 @@ class Wire:
             sent = 0
         if sent < len(data):
             self._unsent = data[sent:]
-            self._reactor.addWriter(self)
+            self._want_to_write()
 
     def close(self) -> None:
         """End it; nothing is told of it any more."""
         sock, self._socket = self._socket, None
         if sock is not None:
-            if self._stands:
-                self._reactor.removeReader(self)
-            if not self._stands or self._unsent:
-                self._reactor.removeWriter(self)
+            self._written()
+            if self._reading:
+                self._reading = False
+                self._polls.remove_reader(self._fd)
             sock.close()
 
-    # -- what the reactor calls --------------------------------------------------------------------------------
-
-    def fileno(self) -> int:
-        """The descriptor, or -1."""
-        return -1 if self._socket is None else self._socket.fileno()
-
-    def logPrefix(self) -> str:
-        """For Twisted's log."""
-        return "check"
-
-    def doWrite(self) -> None:
+    def _writable(self) -> None:
         """The connection stands, or does not; or there is room for what was not sent."""
-        sock = self._socket
-        if sock is None:
+        if self._socket is None:
             return
-        self._reactor.removeWriter(self)
         if self._stands:
+            self._written()
             data, self._unsent = self._unsent, b""
             self.write(data)
             return
-        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if number:
-            self._socket = None
-            sock.close()
+            self.close()
             self._end.refused(number)
             return
         self._stands = True
         self._end.connected()
-        if self._socket is not None:
-            self._reactor.addReader(self)
+        if not self._is_closed():
+            self._reading = True
+            # First, so that the loop goes on with what it has for the descriptor.
+            self._polls.add_reader(self._fd, self._readable)
+            if not self._unsent:
+                self._written()
 
-    def doRead(self) -> None:
+    def _is_closed(self) -> bool:
+        """Whoever heard may have closed it."""
+        return self._socket is None
+
+    def _readable(self) -> None:
         """Something has come, or the end."""
-        sock = self._socket
-        if sock is None:
+        if self._socket is None:
             return
         try:
-            data = sock.recv(PIECE)
+            data = self._socket.recv(PIECE)
         except OSError as error:
             if error.errno in _LATER:
                 return
@@ -145,11 +157,5 @@ class Wire:
         if data:
             self._end.received(data)
         else:
-            self.close()
-            self._end.lost()
-
-    def connectionLost(self, reason: Failure) -> None:
-        """The reactor stops, or one of our calls raised."""
-        if self._socket is not None:
             self.close()
             self._end.lost()

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from dyups.health.checker import LIMITS, Checker, Limits
+from dyups.health.polls import polls_of
 from dyups.health.wire import Wire
 from dyups.proxy.plane import complain
 from dyups.upstream.group import Group
@@ -31,7 +32,7 @@ class Checking:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         limits = limits_for(files) if files != resource.RLIM_INFINITY else LIMITS
         self._checker = Checker(
-            partial(Wire, reactor), reactor, lambda found: tell([*found]), complain, limits
+            partial(Wire, polls_of(reactor)), reactor, lambda found: tell([*found]), complain, limits
         )
         self._upstreams: UpstreamMap | None = None
         self._generation = 0

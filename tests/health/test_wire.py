@@ -1,4 +1,4 @@
-"""Tests of dyups.health.wire: a real socket of the system, and a reactor that the test plays."""
+"""Tests of dyups.health.wire: socket and loop are the test's."""
 
 from __future__ import annotations
 
@@ -6,39 +6,36 @@ import errno
 import socket
 from typing import Any
 
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.health import wire as module
+from dyups.health.polls import Call
 from dyups.health.wire import Wire
 from dyups.interfaces import Address, TcpAddress, UnixAddress
 
 ADDRESS = TcpAddress("192.0.2.1", 80)
 
 
-class Reactor:
-    """What is read and written, as the reactor keeps it."""
+class FakePolls:
+    """What is read and written, as a loop keeps it."""
 
     def __init__(self) -> None:
-        self.readers: list[Any] = []
-        self.writers: list[Any] = []
+        self.reading: dict[int, Call] = {}
+        self.writing: dict[int, Call] = {}
 
-    def addReader(self, reader: Any) -> None:
-        assert reader not in self.readers and reader.fileno() >= 0
-        self.readers.append(reader)
+    def add_reader(self, fd: int, call: Call) -> None:
+        assert fd >= 0
+        self.reading[fd] = call
 
-    def addWriter(self, writer: Any) -> None:
-        assert writer.fileno() >= 0
-        if writer not in self.writers:
-            self.writers.append(writer)
+    def add_writer(self, fd: int, call: Call) -> None:
+        assert fd >= 0
+        self.writing[fd] = call
 
-    def removeReader(self, reader: Any) -> None:
-        if reader in self.readers:
-            self.readers.remove(reader)
+    def remove_reader(self, fd: int) -> None:
+        del self.reading[fd]
 
-    def removeWriter(self, writer: Any) -> None:
-        if writer in self.writers:
-            self.writers.remove(writer)
+    def remove_writer(self, fd: int) -> None:
+        del self.writing[fd]
 
 
 class End:
@@ -47,11 +44,15 @@ class End:
     def __init__(self) -> None:
         self.heard: list[Any] = []
         self.close_at_once: Wire | None = None
+        self.say_at_once: tuple[Wire, bytes] | None = None
 
     def connected(self) -> None:
         self.heard.append("connected")
         if self.close_at_once is not None:
             self.close_at_once.close()
+        if self.say_at_once is not None:
+            wire, data = self.say_at_once
+            wire.write(data)
 
     def refused(self, number: int) -> None:
         self.heard.append(number)
@@ -111,9 +112,9 @@ class WireCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.made: list[tuple[Any, ...]] = []
         self.socket = FakeSocket()
-        self.reactor = Reactor()
+        self.polls = FakePolls()
         self.end = End()
-        self.wire = Wire(self.reactor, self.end)  # type: ignore[arg-type]
+        self.wire = Wire(self.polls, self.end)
 
         def make(*kind: Any) -> FakeSocket:
             self.made.append(kind)
@@ -124,14 +125,28 @@ class WireCase(SynchronousTestCase):
     def dial(self, address: Address = ADDRESS) -> None:
         self.wire.dial(address)
 
+    def writable(self) -> None:
+        """The socket can be written to."""
+        (call,) = self.polls.writing.values()
+        call()
+
+    def readable(self) -> None:
+        """There is something to read."""
+        (call,) = self.polls.reading.values()
+        call()
+
     def connect(self) -> None:
         """The connection stands."""
         self.dial()
-        self.wire.doWrite()
+        self.writable()
 
-    def idle(self) -> bool:
-        """Is nothing left with the reactor, and the socket closed?"""
-        return not self.reactor.readers and not self.reactor.writers and self.socket.closed
+    def waits(self) -> str:
+        """For what it waits: r, w, both or nothing."""
+        return "r" * len(self.polls.reading) + "w" * len(self.polls.writing)
+
+    def over(self) -> bool:
+        """Is nothing left with the loop, and the socket closed?"""
+        return not self.waits() and self.socket.closed
 
 
 class DialTests(WireCase):
@@ -140,11 +155,9 @@ class DialTests(WireCase):
     def test_connected(self) -> None:
         """The system tells that the socket can be written to; then it is read."""
         self.dial()
-        self.assertEqual((self.end.heard, self.reactor.writers), ([], [self.wire]))
-        self.wire.doWrite()
-        self.assertEqual(
-            (self.end.heard, self.reactor.readers, self.reactor.writers), (["connected"], [self.wire], [])
-        )
+        self.assertEqual((self.end.heard, self.waits()), ([], "w"))
+        self.writable()
+        self.assertEqual((self.end.heard, self.waits()), (["connected"], "r"))
 
     def test_addresses(self) -> None:
         """Sockets of the address's kind."""
@@ -160,14 +173,14 @@ class DialTests(WireCase):
         """Refused in the course of time, or at once."""
         self.dial()
         self.socket.error = errno.ECONNREFUSED
-        self.wire.doWrite()
-        self.assertEqual((self.end.heard, self.idle()), ([errno.ECONNREFUSED], True))
+        self.writable()
+        self.assertEqual((self.end.heard, self.over()), ([errno.ECONNREFUSED], True))
 
     def test_refused_at_once(self) -> None:
         """A route that is not there is told before ``dial`` returns."""
         self.socket.result = errno.ENETUNREACH
         self.dial()
-        self.assertEqual((self.end.heard, self.idle()), ([errno.ENETUNREACH], True))
+        self.assertEqual((self.end.heard, self.over()), ([errno.ENETUNREACH], True))
 
     def test_no_socket(self) -> None:
         """No descriptor is left: that is told as well."""
@@ -182,16 +195,17 @@ class DialTests(WireCase):
     def test_closed_before(self) -> None:
         """Who closes before the connection stands hears nothing any more."""
         self.dial()
+        (late,) = self.polls.writing.values()
         self.wire.close()
         self.wire.close()
-        self.wire.doWrite()
-        self.assertEqual((self.end.heard, self.idle(), self.wire.fileno()), ([], True, -1))
+        late()
+        self.assertEqual((self.end.heard, self.over()), ([], True))
 
     def test_closed_as_it_stands(self) -> None:
         """A connection that is all the check wanted to see is never read."""
         self.end.close_at_once = self.wire
         self.connect()
-        self.assertEqual((self.end.heard, self.idle()), (["connected"], True))
+        self.assertEqual((self.end.heard, self.over()), (["connected"], True))
 
 
 class TalkTests(WireCase):
@@ -207,53 +221,59 @@ class TalkTests(WireCase):
         self.wire.write(b"ask")
         self.wire.write(b"")
         self.socket.coming = [b"answer"]
-        self.wire.doRead()
+        self.readable()
         self.assertEqual((self.socket.sent, self.end.heard), ([b"ask"], [b"answer"]))
 
     def test_no_room(self) -> None:
         """What the system does not take goes out when it does, in order."""
         self.socket.room = 2
         self.wire.write(b"abcd")
-        self.assertEqual((self.socket.sent, self.reactor.writers), ([b"ab"], [self.wire]))
+        self.assertEqual((self.socket.sent, self.waits()), ([b"ab"], "rw"))
         self.socket.room = 0
-        self.wire.doWrite()
+        self.writable()
         self.socket.room = 9
-        self.wire.doWrite()
-        self.assertEqual((self.socket.sent, self.reactor.writers), ([b"ab", b"cd"], []))
+        self.writable()
+        self.assertEqual((self.socket.sent, self.waits()), ([b"ab", b"cd"], "r"))
 
     def test_lost(self) -> None:
         """The end, or an error, is told once."""
         for last in (b"", errno.ECONNRESET):
             self.setUp()
             self.socket.coming = [last]
-            self.wire.doRead()
-            self.wire.doRead()
-            self.assertEqual((self.end.heard, self.idle()), (["lost"], True))
+            (late,) = self.polls.reading.values()
+            late()
+            late()
+            self.assertEqual((self.end.heard, self.over()), (["lost"], True))
 
     def test_nothing_yet(self) -> None:
         """A socket that has nothing after all is no end."""
         self.socket.coming = [errno.EAGAIN]
-        self.wire.doRead()
-        self.assertEqual((self.end.heard, self.idle()), ([], False))
+        self.readable()
+        self.assertEqual((self.end.heard, self.over()), ([], False))
 
     def test_broken(self) -> None:
         """What cannot be sent is found out by reading; after the end nothing is sent."""
         self.socket.room = -1
         self.wire.write(b"x")
-        self.assertEqual((self.end.heard, self.reactor.writers), ([], []))
+        self.assertEqual((self.end.heard, self.waits()), ([], "r"))
         self.wire.close()
         self.wire.write(b"x")
-        self.assertEqual((self.socket.sent, self.idle()), ([], True))
+        self.assertEqual((self.socket.sent, self.over()), ([], True))
 
     def test_closed_with_unsent(self) -> None:
         """What was not sent is forgotten with the connection."""
         self.socket.room = 0
         self.wire.write(b"x")
         self.wire.close()
-        self.assertTrue(self.idle())
+        self.assertTrue(self.over())
 
-    def test_reactor_stops(self) -> None:
-        """The reactor closes what is open: that is an end like any other."""
-        self.wire.connectionLost(Failure(ZeroDivisionError()))
-        self.wire.connectionLost(Failure(ZeroDivisionError()))
-        self.assertEqual((self.end.heard, self.idle(), self.wire.logPrefix()), (["lost"], True, "check"))
+    def test_asked_before_it_stands(self) -> None:
+        """What does not go out at once as the connection stands goes out later."""
+        super().setUp()
+        self.socket.room = 0
+        self.end.say_at_once = self.wire, b"ask"
+        self.connect()
+        self.assertEqual(self.waits(), "rw")
+        self.socket.room = 9
+        self.writable()
+        self.assertEqual((self.socket.sent, self.waits()), ([b"ask"], "r"))

@@ -13,7 +13,7 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from tests.integration.running import Proxy, Site, children, free_ports, until
+from tests.integration.running import REACTORS, Proxy, Site, children, free_ports, until
 from tests.integration.talking import Talk, Workers
 from tests.integration.wires import Backend, Wire, Wires
 
@@ -211,8 +211,9 @@ async def test_commands_and_end(workers: Make, wires: Wires) -> None:
     assert await site.states() == {}
 
 
+@pytest.mark.parametrize("name", sorted(REACTORS))
 @pytest_twisted.ensureDeferred
-async def test_single_process(site: Site, wires: Wires) -> None:
+async def test_single_process(site: Site, wires: Wires, name: str) -> None:
     """Without workers it is the same; ``default_down`` servers serve once their checks were good."""
     server = Server(wires, "a")
     front, page = free_ports(2)
@@ -223,7 +224,7 @@ async def test_single_process(site: Site, wires: Wires) -> None:
         + PAGE.format(page)
     )
     server.health = "hangs"
-    proxy: Proxy = await site.proxy().listening(front)
+    proxy: Proxy = await site.proxy(reactor=name).listening(front)
     client = await wires.connect(front)
     client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     await client.hears(b"HTTP/1.1 502 ")

@@ -27,7 +27,7 @@ def lines_of(case: Any) -> list[MemoryLine]:
     """The connections of checks that are made from now on; none is real."""
     lines: list[MemoryLine] = []
 
-    def wire(reactor: Any, end: End) -> MemoryLine:
+    def wire(polls: Any, end: End) -> MemoryLine:
         lines.append(MemoryLine(end))
         return lines[-1]
 
