@@ -21,6 +21,7 @@ Both sides:
     snapshot       what a worker begins with
     configuration  a configuration, read by the master and built again by workers
     serving        the data plane, wired
+    storing        what is on disk, wired
     notify         systemd hears of it
     privileges     the user that workers become
     early          TERM and INT, from the first moment to the last

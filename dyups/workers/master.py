@@ -18,24 +18,20 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import LoopingCall
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from dyups.config.model import UpstreamSpec
 from dyups.control.change import ChangePath
 from dyups.control.lock import ChangeLock
 from dyups.errors import ConfigError
 from dyups.metrics.errorlog import ErrorLogObserver
-from dyups.persist.store import NoStore, Store, open_store
-from dyups.persist.watch import DumpWatch
 from dyups.proxy.plane import complain
 from dyups.script.here import Presence
 from dyups.script.verbs import Verbs
@@ -52,6 +48,7 @@ from dyups.workers.serving import api_enabled
 from dyups.workers.signals import Signals, has_terminal, refuse_upgrade
 from dyups.workers.sockets import Sockets, reason_of
 from dyups.workers.spawn import Snapshots, Spawner
+from dyups.workers.storing import store_of, threads_of, watch_of
 from dyups.workers.titles import master_title, show
 from dyups.workers.truth import Truth, carry_over, establish
 
@@ -60,8 +57,6 @@ CHECK = 0.25
 #: How long idle connections may stay when other workers have taken over, in seconds: a request that a client is about
 #: to send on one is answered, with ``Connection: close``.
 IDLE = 2.0
-
-T = TypeVar("T")
 
 _log = Logger()
 
@@ -85,13 +80,14 @@ class MasterProcess(Service):
         self._logs = logs
         self._reactor = reactor
         self._now = now
+        self._in_thread = threads_of(reactor)
         self._truth = establish(configuration)
         self._sockets = Sockets(sleep=time.sleep)
         self._sockets.open(configuration.http.listens, workers_wanted(configuration))
         self.crews: list[Crew] = []
         """Oldest first."""
-        self._store = self._open_store(self._truth)
-        self._naming = Naming(configuration.http, reactor, self._call_in_thread)
+        self._store = store_of(self._truth, reactor, self._in_thread)
+        self._naming = Naming(configuration.http, reactor, self._in_thread)
         self.changes = ChangePath(
             self._truth.upstreams,
             ChangeLock(configuration.http.dyups.dyups_trylock),
@@ -102,7 +98,7 @@ class MasterProcess(Service):
         self._health = Checking(reactor, self._judge)
         self.checks, self.verdicts = self._health.report, self._health.verdicts
         self._presence = Presence()
-        self._watch = self._dump_watch(self._truth)
+        self._watch = watch_of(self._truth, self.changes, reactor, self._in_thread)
         snapshots = Snapshots(reactor, lambda: self._truth.upstreams)
         self._spawn = Spawner(reactor, self._sockets_of, snapshots, lambda: logs.standard_error)
         try:
@@ -125,36 +121,6 @@ class MasterProcess(Service):
                 signal.SIGWINCH: self.send_workers_home,
             },
         )
-
-    def _open_store(self, truth: Truth) -> Store | NoStore:
-        dyups = truth.configuration.http.dyups
-        return open_store(dyups, truth.restored, truth.upstreams.snapshot, self._reactor, self._in_thread)
-
-    def _dump_watch(self, truth: Truth) -> DumpWatch | None:
-        """Somebody else writes the dump file (``dyups_dump off``): follow it."""
-        dyups = truth.configuration.http.dyups
-        if dyups.dyups_dump or not dyups.dyups_upstream_conf:
-            return None
-
-        async def adopt(specs: Sequence[UpstreamSpec], deleted: Sequence[str]) -> None:
-            await self.changes.adopt(specs, deleted)
-            truth.file_says(specs, deleted)
-
-        return DumpWatch(
-            dyups.dyups_upstream_conf,
-            truth.restored.dump,
-            adopt,
-            self._reactor,
-            dyups.dyups_read_msg_timeout,
-            self._in_thread,
-            variables=truth.upstreams.variables,
-        )
-
-    def _in_thread(self, call: Callable[[], T], /) -> Deferred[T]:
-        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), call)
-
-    def _call_in_thread(self, call: Callable[..., T], *args: Any) -> Deferred[T]:
-        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), call, *args)
 
     def _sockets_of(self, crew: Crew, place: int) -> list[socket.socket]:
         return self._sockets.of(crew.configuration.http.listens, place)
@@ -379,7 +345,7 @@ class MasterProcess(Service):
         before, watch = self._store, self._watch
         self._truth = new
         self._health.follow(new.upstreams)
-        self._store = self._open_store(new)
+        self._store = store_of(new, self._reactor, self._in_thread)
         trylock = new.configuration.http.dyups.dyups_trylock
         self.changes.renew(new.upstreams, self._store, trylock=trylock)
         self._presence.begin(self._verbs())
@@ -391,6 +357,6 @@ class MasterProcess(Service):
         await before.abandon()
         if watch is not None:
             await watch.stop()
-        self._watch = self._dump_watch(new)
+        self._watch = watch_of(new, self.changes, self._reactor, self._in_thread)
         if self._watch is not None:
             self._watch.start()

@@ -8,21 +8,15 @@ master are (``serving``, ``truth``); here both stand in one process.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 from twisted.internet.task import LoopingCall
-from twisted.internet.threads import deferToThreadPool
 
 from dyups.admin.resource import dyups_interface
-from dyups.config.model import DyupsSettings
 from dyups.control.change import ChangePath
 from dyups.control.lock import ChangeLock
-from dyups.persist.reload import Restored
-from dyups.persist.store import open_store
-from dyups.persist.watch import DumpWatch
 from dyups.proxy.plane import complain
 from dyups.script.here import Presence
 from dyups.script.verbs import Verbs
@@ -34,9 +28,8 @@ from dyups.workers.naming import Naming
 from dyups.workers.notify import NOBODY, Manager
 from dyups.workers.serving import ServingSide, api_enabled, query_of
 from dyups.workers.signals import Signals, refuse_upgrade
+from dyups.workers.storing import store_of, threads_of, watch_of
 from dyups.workers.truth import establish
-
-T = TypeVar("T")
 
 #: Seconds that an idle connection has left after QUIT, and between two looks whether all clients are gone.
 IDLE_GRACE = 1.0
@@ -70,14 +63,15 @@ class ServingProcess(Service):
         self._error_logs = error_logs
         truth = establish(configuration)
         self.upstreams = truth.upstreams
-        self.store = open_store(http.dyups, truth.restored, self.upstreams.snapshot, reactor, self._in_thread)
+        in_thread = threads_of(reactor)
+        self.store = store_of(truth, reactor, in_thread)
         lock = ChangeLock(http.dyups.dyups_trylock)
-        self._naming = Naming(http, reactor, self._in_thread)
+        self._naming = Naming(http, reactor, in_thread)
         self.changes = ChangePath(self.upstreams, lock, self.store, self._naming.lookup)
         self.verbs = Verbs(self.upstreams, self.changes, api_enabled(http))
         self._health = Checking(reactor, Judge(self.upstreams).judge)
         self._presence = Presence()
-        self._watch = self._dump_watch(http.dyups, truth.restored)
+        self._watch = watch_of(truth, self.changes, reactor, in_thread)
         self.side = ServingSide(
             http,
             self.upstreams,
@@ -99,23 +93,6 @@ class ServingProcess(Service):
                 signal.SIGHUP: self._cannot_reload,
                 signal.SIGQUIT: self.quit,
             },
-        )
-
-    def _in_thread(self, call: Callable[..., T], *args: Any) -> Deferred[T]:
-        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), call, *args)
-
-    def _dump_watch(self, dyups: DyupsSettings, restored: Restored) -> DumpWatch | None:
-        """Somebody else writes the dump file (``dyups_dump off``): follow it."""
-        if dyups.dyups_dump or not dyups.dyups_upstream_conf:
-            return None
-        return DumpWatch(
-            dyups.dyups_upstream_conf,
-            restored.dump,
-            self.changes.adopt,
-            self._reactor,
-            dyups.dyups_read_msg_timeout,
-            self._in_thread,
-            variables=self.upstreams.variables,
         )
 
     # -- life --------------------------------------------------------------------------------------------------

@@ -1,0 +1,64 @@
+"""What a process keeps on disk, wired: the store of its changes, and the watch on a dump file that others write.
+
+``master`` calls it at the start and at each reload, ``process`` at the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+
+from dyups.config.model import UpstreamSpec
+from dyups.control.change import ChangePath
+from dyups.persist.store import NoStore, Store, open_store
+from dyups.persist.watch import DumpWatch
+from dyups.workers.truth import Truth
+
+T = TypeVar("T")
+
+
+class InThread(Protocol):
+    """Runs calls that block; the reactor goes on meanwhile."""
+
+    def __call__(self, call: Callable[..., T], /, *arguments: Any) -> Deferred[T]:
+        """Fires with what the call returns."""
+        ...
+
+
+def threads_of(reactor: Any) -> InThread:
+    """The reactor's own threads."""
+
+    def run(call: Callable[..., T], /, *arguments: Any) -> Deferred[T]:
+        return deferToThreadPool(reactor, reactor.getThreadPool(), call, *arguments)
+
+    return run
+
+
+def store_of(truth: Truth, reactor: Any, in_thread: InThread) -> Store | NoStore:
+    """Where the changes of a map are kept."""
+    dyups = truth.configuration.http.dyups
+    return open_store(dyups, truth.restored, truth.upstreams.snapshot, reactor, in_thread)
+
+
+def watch_of(truth: Truth, changes: ChangePath, reactor: Any, in_thread: InThread) -> DumpWatch | None:
+    """Somebody else writes the dump file (``dyups_dump off``): follow it."""
+    dyups = truth.configuration.http.dyups
+    if dyups.dyups_dump or not dyups.dyups_upstream_conf:
+        return None
+
+    async def adopt(specs: Sequence[UpstreamSpec], deleted: Sequence[str]) -> None:
+        await changes.adopt(specs, deleted)
+        truth.file_says(specs, deleted)
+
+    return DumpWatch(
+        dyups.dyups_upstream_conf,
+        truth.restored.dump,
+        adopt,
+        reactor,
+        dyups.dyups_read_msg_timeout,
+        in_thread,
+        variables=truth.upstreams.variables,
+    )
