@@ -14,5 +14,6 @@ A balancer belongs to one group and sees its candidates only through :class:`~dy
     ketama           ``hash KEY consistent``
     consistent_hash  Tengine's
     by_chance        ``random``
+    sticky           sessions, before any method; session_sticky has Tengine's
     methods          from the command to the balancer
 """

@@ -18,8 +18,11 @@ from dyups.balancing.ketama import Ketama
 from dyups.balancing.least_conn import LeastConn
 from dyups.balancing.least_time import LeastTime, RandomTwoLeastTime, Score
 from dyups.balancing.round_robin import RoundRobin
+from dyups.balancing.session_sticky import TengineSticky
 from dyups.balancing.slow_start import RisingLeastConn, RisingRoundRobin
+from dyups.balancing.sticky import Binding, Cookie, Learned, Route
 from dyups.config.model import BalancingSpec
+from dyups.config.sticky import SessionSticky, Sticky, StickyCookie, StickyLearn, StickyRoute
 from dyups.config.variables import compile_template
 from dyups.interfaces import Getter, VariableTable
 
@@ -75,6 +78,25 @@ def balancer_for(
         case "hash":
             return Hash(peers, tally, key)
     raise ValueError(f"no balancing method {spec.method!r}")
+
+
+def binding_for(
+    spec: Sticky | None, variables: VariableTable, before: Binding | None = None
+) -> Binding | None:
+    """The sticky sessions that the upstream asks for; ``before`` are those that it had.
+
+    Raises ConfigError as :func:`key_for` does.
+    """
+    match spec:
+        case StickyCookie():
+            return Cookie(spec, variables)
+        case StickyRoute():
+            return Route(spec, variables)
+        case StickyLearn():
+            return Learned(spec, variables, before)
+        case SessionSticky():
+            return TengineSticky(spec, variables)
+    return None
 
 
 def measures(spec: BalancingSpec) -> bool:

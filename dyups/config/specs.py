@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from dyups.config.checks import CheckSpec
+from dyups.config.sticky import Sticky
 from dyups.config.values import HostPort, is_ipv4
 
 DEFAULT_LINE = 0
@@ -126,6 +127,7 @@ class UpstreamSpec:
     """None for that of the ``http`` block."""
     resolver_timeout: float = 0.0
     """Seconds; 0 for that of the ``http`` block."""
+    sticky: Sticky | None = None
     check: CheckSpec | None = None
     """The active health checks."""
     commands: tuple[str, ...] = ()
@@ -143,13 +145,14 @@ class UpstreamSpec:
             self.queue,
             self.resolver,
             self.resolver_timeout,
+            self.sticky,
             self.check,
             self.commands,
         )
         return _upstream, (self.name, self.servers, *self.place, *(() if rest == _NO_COMMANDS else rest))
 
 
-_NO_COMMANDS: tuple[Any, ...] = (BalancingSpec(), 32, 60.0, 1000, 3600.0, None, None, 0.0, None, ())
+_NO_COMMANDS: tuple[Any, ...] = (BalancingSpec(), 32, 60.0, 1000, 3600.0, None, None, 0.0, None, None, ())
 
 
 def _upstream(name: str, servers: tuple[ServerSpec, ...], file: str, line: int, *rest: Any) -> UpstreamSpec:

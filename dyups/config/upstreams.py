@@ -152,11 +152,13 @@ class _Draft:
             raise directive.error(f'"{directive.name}" directive is duplicate')
         self.seen.add(directive.name)
         value = read(entry, directive, self.scope)
+        if entry.attribute == "sticky" and "sticky" in self.fields:
+            raise directive.error("load balancing method redefined")
         if entry.owner is CheckSpec:
             self.add_to_check(directive, entry.attribute, value)
         elif entry.generic:
             self.fields[entry.attribute] = value
-        if entry.attribute == "balancing":
+        if entry.attribute == "balancing" or directive.name == "session_sticky":
             if self.method is not None:
                 raise directive.error("load balancing method redefined")
             self.method = directive

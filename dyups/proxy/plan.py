@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.interfaces import IConnector
 
-from dyups.config.model import LocationSettings
+from dyups.config.model import LocationSettings, fold
 from dyups.http1.response import ResponseHead
+from dyups.interfaces import Getter
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.plane import DataPlane
 from dyups.proxy.requesthead import HeadPlan
@@ -101,6 +102,20 @@ class Channels(Protocol):
         ...
 
 
+def cookies_for(upstream: str, plane: DataPlane) -> Getter | None:
+    """What servers get of a request's cookies (``session_sticky_hide_cookie``); None for all of them."""
+    if not upstream:
+        return None
+    key = fold(upstream)
+
+    def read(exchange: Exchange) -> bytes:
+        cookies = b"; ".join([field.value for field in exchange.head.fields if field.name == b"cookie"])
+        group = plane.upstreams.get(key)
+        return cookies if group is None or group.sticky is None else group.sticky.without(cookies)
+
+    return read
+
+
 class ForwardPlan:
     """One location's way of forwarding.  Limits are padded for the sweep but ``connect_timeout``, which has a timer."""
 
@@ -122,7 +137,7 @@ class ForwardPlan:
 
     def __init__(self, settings: LocationSettings, plane: DataPlane) -> None:
         limit = plane.deadlines.limit
-        self.head = HeadPlan(settings)
+        self.head = HeadPlan(settings, cookies_for(settings.session_sticky_hide_cookie, plane))
         self.filter: HeadFilter | None = None
         """What is done with a server's head beyond what is always done."""
         self.connect_timeout = settings.proxy_connect_timeout

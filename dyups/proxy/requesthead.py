@@ -12,17 +12,21 @@ from collections.abc import Callable, Sequence
 from dyups.config.model import LocationSettings, Template
 from dyups.config.parser import encode
 from dyups.http1.fields import Field, clean
+from dyups.interfaces import Getter
 from dyups.proxy.exchange import Exchange
 
 
 class HeadPlan:
-    """How one location writes heads; made once."""
+    """How one location writes heads; made once.  ``cookies`` reads what servers get of the client's, None for all."""
 
     __slots__ = ("_connection", "_plain", "_replaced", "_set", "_sets_host", "keeps", "version")
 
-    def __init__(self, settings: LocationSettings) -> None:
+    def __init__(self, settings: LocationSettings, cookies: Getter | None = None) -> None:
         self.version = b"HTTP/" + settings.proxy_http_version.encode()
         names = {encode(name.lower()) for name, _ in settings.proxy_set_header}
+        own_cookie = b"cookie" in names
+        if cookies is not None:
+            names.add(b"cookie")
         self._sets_host = b"host" in names
         sets_connection = b"connection" in names
         self.keeps = settings.proxy_http_version == "1.1" and not _says_close(settings.proxy_set_header)
@@ -33,6 +37,8 @@ class HeadPlan:
             for name, template in settings.proxy_set_header
             if name.lower() not in ("content-length", "transfer-encoding") and template.constant != b""
         ]
+        if cookies is not None and not own_cookie:
+            self._set.append((b"Cookie: ", cookies))
         self._replaced = frozenset(names)
         self._plain = not names
 

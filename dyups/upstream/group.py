@@ -10,7 +10,8 @@ from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 from dyups.balancing.base import Balancer, forgive
-from dyups.balancing.methods import balancer_for, key_for, measures
+from dyups.balancing.methods import balancer_for, binding_for, key_for, measures
+from dyups.balancing.sticky import Binding, StickyFirst
 from dyups.config.checks import CheckSpec
 from dyups.config.model import ServerSpec, UpstreamSpec, fold
 from dyups.config.variables import NO_VARIABLES
@@ -60,6 +61,7 @@ class Group:
         "pool",
         "resolved",
         "spec",
+        "sticky",
     )
 
     def __init__(
@@ -70,6 +72,10 @@ class Group:
         variables: VariableTable = NO_VARIABLES,
     ) -> None:
         key = key_for(spec.balancing, variables)  # may fail, so before any peer moves
+        self.sticky: Binding | None = binding_for(
+            spec.sticky, variables, None if before is None else before.sticky
+        )
+        """Sessions that belong to a server; None ordinarily."""
         self.spec = spec
         self.key = fold(spec.name)
         self.resolved = looked_up(resolved)
@@ -112,6 +118,8 @@ class Group:
     def _make(self, key: Getter, peers: Sequence[Peer], *, alone: bool) -> Balancer:
         """The balancer over ``peers``, with what stands before the method."""
         balancer = balancer_for(self.spec.balancing, peers, self.pool, key, alone=alone)
+        if self.sticky is not None:
+            balancer = StickyFirst(balancer, peers, self.sticky)
         queue = self.pool.queue
         return balancer if queue is None else BehindQueue(balancer, queue)
 

@@ -22,8 +22,8 @@ class Table:
     names = ("host", "uri", "request_uri", "scheme", "args", "remote_addr", "proxy_host")
 
     def lookup(self, name: str) -> Getter | None:
-        """A getter for the names above and for ``http_*`` and ``arg_*``."""
-        if name in self.names or name.startswith(("http_", "arg_")):
+        """A getter for the names above and for ``http_*``, ``arg_*`` and cookies."""
+        if name in self.names or name.startswith(("http_", "arg_", "cookie_", "upstream_cookie_")):
             return lambda exchange: f"<{name}>".encode()
         return None
 

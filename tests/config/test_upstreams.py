@@ -37,7 +37,6 @@ REFUSED = {
     "server a;\nupstream b {\n": '"upstream" directive is not allowed here in line 2',
     "include /etc/passwd;": '"include" directive is not allowed here in line 1',
     "server a; listen 80;": '"listen" directive is not allowed here in line 1',
-    "server a; sticky cookie x;": '"sticky" directive is not supported in line 1',
     "server a; least_time first;": 'invalid parameter "first" in line 1',
     "server a; least_time header now;": 'invalid parameter "now" in line 1',
     "server a; queue 0;": 'invalid value "0" in "queue" directive in line 1',
@@ -146,6 +145,7 @@ commands = st.lists(
             "resolver 127.0.0.1 [::1]:5353 valid=1m ipv6=off status_zone=z;",
             "resolver_timeout 5s;",
             "queue 10;",
+            "sticky cookie id expires=1h domain=.a.example httponly secure samesite=lax 'path=/a b';",
         ]
     ),
     unique=True,

@@ -7,6 +7,7 @@
     proxy     the proxy
     logs      access logs
     resolver  name servers
+    sticky    sticky sessions
     upstream  the ``upstream`` block, and the commands of a POST
     check     active health checks
     access    who may ask
@@ -25,7 +26,7 @@ from functools import cache
 from typing import Any
 
 from dyups.config.directives import check as checks
-from dyups.config.directives import access, core, dyups, http, known, logs, proxy, resolver, tls, upstream
+from dyups.config.directives import access, core, dyups, http, known, logs, proxy, resolver, sticky, tls, upstream
 from dyups.config.directives.entry import Call, Context, Effect, Entry
 from dyups.config.parser import Directive
 from dyups.config.scope import Scope
@@ -36,7 +37,7 @@ __all__ = ["Call", "Context", "Effect", "Entry", "all_entries", "check", "find",
 
 def all_entries() -> Iterator[Entry]:
     """Every entry, family by family."""
-    for family in (core, dyups, http, logs, proxy, resolver, upstream, checks, access, tls, known):
+    for family in (core, dyups, http, logs, proxy, resolver, sticky, upstream, checks, access, tls, known):
         yield from family.ENTRIES
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dyups.config.directives.entry import Call, Context, Entry, Kind, Merge, refused, setting, structure
+from dyups.config.directives.entry import Call, Context, Entry, Kind, Merge, setting, structure
 from dyups.config.directives.kinds import NUMBER, TIME, words
 from dyups.config.directives.resolver import RESOLVER
 from dyups.config.model import BalancingSpec, Http, UpstreamSpec
@@ -10,10 +10,8 @@ from dyups.config.specs import QueueSpec
 from dyups.config.values import parse_number, parse_time
 from dyups.errors import ConfigError
 
-#: Balancing commands of nginx and Tengine that are not served.
-BALANCING = ("sticky", "session_sticky")
 #: Those that are served but know no backup servers.
-WITHOUT_BACKUP = ("consistent_hash", "hash", "ip_hash", "random")
+WITHOUT_BACKUP = ("consistent_hash", "hash", "ip_hash", "random", "session_sticky")
 #: What a hash ring may hold, all weights together: a worker makes it within about a second.
 MOST_POINTS = 1 << 19
 #: The points of a server, for each unit of its weight (``balancing.ketama``).
@@ -227,5 +225,4 @@ ENTRIES: tuple[Entry, ...] = (
         Kind("key", 1, 1, _by_key),
         "Tengine's consistent hashing: as ``hash key consistent``, with the mapping of Tengine's module.",
     ),
-    *(refused(name, "Balancing method.") for name in BALANCING),
 )

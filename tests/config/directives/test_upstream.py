@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.config.directives import Context, find
-from dyups.config.directives.upstream import BALANCING
+from dyups.config.specs import QueueSpec
 from dyups.config.upstreams import parse_commands
-from tests.config.helpers import message_of
 
 
 class Upstream(SynchronousTestCase):
@@ -20,9 +18,14 @@ class Upstream(SynchronousTestCase):
         self.assertEqual(parse_commands("a", "server b; keepalive_requests 7;").keepalive_requests, 7)
         self.assertEqual(parse_commands("a", "server b; keepalive_timeout 7;").keepalive_timeout, 7.0)
 
-    def test_methods(self) -> None:
-        """A balancing method that is not served is refused by its name."""
-        for name in BALANCING:
-            self.assertEqual(
-                message_of(self, find, name, Context.UPSTREAM), f'"{name}" directive is not supported'
-            )
+    def test_queue(self) -> None:
+        """How many may wait, and how long."""
+        self.assertEqual(parse_commands("a", "server b; queue 5;").queue, QueueSpec(5, 60.0))
+        self.assertEqual(parse_commands("a", "server b; queue 5 timeout=500ms;").queue, QueueSpec(5, 0.5))
+
+    def test_least_time(self) -> None:
+        """``least_time`` and ``random two`` go by the time of the head or of the last byte."""
+        for text in ("least_time header", "least_time last_byte inflight", "random two least_time=last_byte"):
+            method, *args = text.split()
+            spec = parse_commands("a", f"server b; {text};").balancing
+            self.assertEqual((spec.method, spec.args), (method, tuple(args)))
