@@ -29,6 +29,7 @@ HOT_MODULES = [
     "dyups/proxy/serving.py",
     "dyups/proxy/deadlines.py",
     "dyups/proxy/plane.py",
+    "dyups/proxy/verdicts.py",
     "dyups/proxy/steps.py",
     "dyups/proxy/passage.py",
     "dyups/proxy/route.py",

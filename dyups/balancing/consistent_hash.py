@@ -12,17 +12,16 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Container, Iterator, Sequence
-from struct import unpack_from
 from typing import Any, Generic, Protocol, TypeVar
 
 from dyups.balancing.base import Candidate, begin_trial, is_open
+from dyups.config.murmur import murmur2 as murmur2
 from dyups.interfaces import Getter
 
 POINTS_PER_WEIGHT = 160
 #: A server has no more points than this, whatever its weight.
 MOST_POINTS = 1 << 14
 _MASK = 0xFFFFFFFF
-_MURMUR = 0x5BD1E995
 
 
 class AddressedCandidate(Candidate, Protocol):
@@ -92,16 +91,3 @@ def points_of(address: bytes, weight: int) -> Iterator[int]:
     first = murmur2(address) * 4096
     for number in range(min(weight * POINTS_PER_WEIGHT, MOST_POINTS)):
         yield murmur2(((first + number) & _MASK).to_bytes(4, "little"))
-
-
-def murmur2(data: bytes) -> int:
-    """MurmurHash2 with seed 0 (``ngx_murmur_hash2``)."""
-    size = len(data)
-    value = size
-    for word in unpack_from(f"<{size // 4}I", data):
-        word = word * _MURMUR & _MASK
-        value = (value * _MURMUR & _MASK) ^ ((word ^ word >> 24) * _MURMUR & _MASK)
-    if size % 4:
-        value = (value ^ int.from_bytes(data[size & ~3 :], "little")) * _MURMUR & _MASK
-    value = (value ^ value >> 13) * _MURMUR & _MASK
-    return value ^ value >> 15

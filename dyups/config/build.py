@@ -13,6 +13,7 @@ from typing import Any
 
 from dyups.config.build_http import build_http
 from dyups.config.build_location import parse_modifier
+from dyups.config.defined import BLOCKS, Defined, defined_names
 from dyups.config.directives import check
 from dyups.config.directives.entry import Context
 from dyups.config.merge import Values, read_block
@@ -64,7 +65,9 @@ def build(tree: Tree, *, prefix: str, variables: VariableTable, default_port: in
     """
     if default_port is None:
         default_port = 80 if os.geteuid() == 0 else 8000
-    scope = Scope(prefix, variables, frozenset(_user_variables(tree.directives)), default_port)
+    defined = {name: Defined(name) for name in defined_names(tree.directives)}
+    user = frozenset(_user_variables(tree.directives)) - defined.keys()
+    scope = Scope(prefix, variables, user, default_port, defined=defined)
     if tree.files:
         scope = replace(scope, folder=os.path.dirname(tree.files[0]))
     values, structure = read_block(tree.directives, Context.MAIN, scope, Values())
@@ -98,9 +101,13 @@ def _user_variables(directives: Iterable[Directive]) -> Iterator[str]:
             yield directive.args[0].removeprefix("$").lower()
         elif directive.name == "server_name":
             yield from (name for text in directive.args if text.startswith("~") for name in group_names(text))
+        elif directive.name in ("rewrite", "if"):
+            yield from (name for text in directive.args for name in group_names(text))
+        elif directive.name == "map":
+            yield from (name for item in directive.block or () for name in group_names(item.name))
         elif directive.name == "location" and len(directive.args) in (1, 2):
             yield from _location_groups(directive)
-        if directive.block:
+        if directive.block and directive.name not in BLOCKS:
             yield from _user_variables(directive.block)
 
 

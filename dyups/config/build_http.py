@@ -10,9 +10,11 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 
+from dyups.config.build_files import take_files
 from dyups.config.build_location import Inside, check_duplicates
 from dyups.config.directives.entry import Context
 from dyups.config.directives.logs import default_access_log
+from dyups.config.geo import read_geo
 from dyups.config.listening import ListenSpec, ListenTable, parse_listen
 from dyups.config.merge import Values, read_block
 from dyups.config.model import (
@@ -29,20 +31,30 @@ from dyups.config.model import (
 )
 from dyups.config.names import NO_NAME, parse_server_name
 from dyups.config.parser import Directive
+from dyups.config.routing import FileSettings
 from dyups.config.scope import Scope
+from dyups.config.tables import read_map, read_split_clients
 from dyups.config.upstreams import upstream_of
+from dyups.config.variables import constant
 from dyups.errors import ConfigError
 from dyups.interfaces import TcpAddress
+
+#: What defines a variable.
+DEFINING = {"geo": read_geo, "map": read_map, "split_clients": read_split_clients}
 
 
 def build_http(directive: Directive, scope: Scope, outer: Values) -> Http:
     """The settings of a checked ``http`` directive; raises ConfigError with a place."""
     outer.store(LocationSettings, {"access_log": (default_access_log(scope),)}, inherited=True)
+    outer.store(FileSettings, {"root": constant(scope.path("html"))}, inherited=True)
     values, structure = read_block(directive.block or (), Context.HTTP, scope, outer)
     own = outer.of(DyupsSettings) | values.of(DyupsSettings)
     dyups = DyupsSettings(**own)
+    structure = take_files(structure, values, scope, None)
     table = ListenTable()
     for item in structure:
+        if item.name in DEFINING:
+            DEFINING[item.name](item, scope)
         if item.name == "server":
             server, listens = build_server(item, scope, values)
             for spec in listens:
@@ -53,7 +65,15 @@ def build_http(directive: Directive, scope: Scope, outer: Values) -> Http:
     names = {name: said[name] for name in ("resolver", "resolver_timeout") if name in said}
     if "resolver" not in names:
         check_resolvers(upstreams, dyups.dyups_upstream_conf)
-    return Http(table.listens(), upstreams, dyups, user_variables=scope.user, **names, **values.of(Http))
+    return Http(
+        table.listens(),
+        upstreams,
+        dyups,
+        user_variables=scope.user,
+        defined=scope.defined,
+        **names,
+        **values.of(Http),
+    )
 
 
 def build_upstreams(blocks: Iterable[Directive], dump: str, scope: Scope) -> tuple[UpstreamSpec, ...]:
@@ -96,6 +116,7 @@ def _same_file(path: str, dump: str) -> bool:
 def build_server(directive: Directive, scope: Scope, outer: Values) -> tuple[Server, list[ListenSpec]]:
     """One checked ``server`` directive, and where it listens; raises ConfigError with a place."""
     values, structure = read_block(directive.block or (), Context.SERVER, scope, outer)
+    structure = take_files(structure, values, scope, None)
     inside = Inside(scope, values)
     listens: list[ListenSpec] = []
     names: list[ServerName] = []

@@ -7,10 +7,13 @@ Owns nginx's rules for modifiers, nesting, ``proxy_pass``, ``return``, ``set`` a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from dyups.config.build_files import take_files
 from dyups.config.build_proxy import parse_proxy_pass
+from dyups.config.build_rewrite import parse_condition, parse_rewrite
 from dyups.config.checks import FORMS as CHECK_FORMS
+from dyups.config.directives import check
 from dyups.config.directives.entry import Context
 from dyups.config.merge import Values, read_block
 from dyups.config.model import (
@@ -26,8 +29,9 @@ from dyups.config.model import (
     SetStep,
     Step,
 )
-from dyups.config.parser import Directive
+from dyups.config.parser import Directive, encode
 from dyups.config.regex import compile_regex
+from dyups.config.routing import AnswerSettings, BreakStep, IfStep, LimitExceptStep
 from dyups.config.scope import Scope
 from dyups.config.values import parse_number
 from dyups.config.variables import concatenate, constant, is_changeable
@@ -51,6 +55,15 @@ class Inside:
     content: Content | None = None
     content_by: str = ""
     internal: bool = False
+    pattern: str = ""
+    """The location's."""
+    within: bool = False
+    """It is a block within a location: ``if`` or ``limit_except``."""
+
+    @property
+    def log(self) -> bool:
+        """``rewrite_log``."""
+        return bool(self.values.of(AnswerSettings).get("rewrite_log"))
 
     def add(self, directive: Directive, pattern: str = "") -> None:
         """Take in one structural directive, already checked; ``pattern`` is the surrounding location's."""
@@ -81,15 +94,15 @@ def build_location(directive: Directive, around: Inside, outer_pattern: str = ""
     except ConfigError as error:
         raise directive.error(error.message) from None
     values, structure = read_block(directive.block or (), Context.LOCATION, around.scope, around.values)
-    inside = Inside(around.scope, values, kind)
-    for item in structure:
+    inside = Inside(around.scope, values, kind, pattern=pattern)
+    for item in take_files(structure, values, around.scope, kind, pattern):
         inside.add(item, pattern)
     check_duplicates(inside.locations)
     return Location(
         kind,
         pattern,
         values.make(LocationSettings),
-        tuple(inside.steps),
+        tuple(_with_content(step, inside.content) for step in inside.steps),
         inside.content,
         tuple(inside.locations),
         regex,
@@ -139,6 +152,71 @@ def check_duplicates(locations: list[Location]) -> None:
         seen.add((kind, location.pattern))
 
 
+# -- blocks within -------------------------------------------------------------------------------------------------
+
+#: What ``if`` may hold in a ``server``, where nothing but steps has a meaning.
+_IF_IN_SERVER = frozenset({"break", "return", "rewrite", "rewrite_log", "set", "uninitialized_variable_warn"})
+
+
+def _if(inside: Inside, directive: Directive) -> None:
+    condition = parse_condition(directive.args, inside.scope, log=inside.log)
+    if inside.kind is None:
+        for item in directive.block or ():
+            if item.name not in _IF_IN_SERVER:
+                check(item, Context.IF)
+                raise item.error(f'"{item.name}" directive is not allowed here')
+    within = _within(inside, directive, Context.IF)
+    location = None if inside.kind is None else _nameless(within, directive)
+    inside.steps.append(IfStep(condition, tuple(within.steps), location))
+
+
+def _limit_except(inside: Inside, directive: Directive) -> None:
+    methods = {encode(word) for word in directive.args}
+    for method in methods:
+        if method not in _METHODS:
+            raise ConfigError(f'invalid method "{method.decode()}"')
+    if b"GET" in methods:
+        methods.add(b"HEAD")
+    location = _nameless(_within(inside, directive, Context.LIMIT_EXCEPT), directive)
+    inside.steps.insert(0, LimitExceptStep(frozenset(methods), location))
+
+
+_METHODS = frozenset(
+    b"GET HEAD POST PUT DELETE MKCOL COPY MOVE OPTIONS PROPFIND PROPPATCH LOCK UNLOCK PATCH CONNECT".split()
+)
+
+
+def _within(inside: Inside, directive: Directive, context: Context) -> Inside:
+    values, structure = read_block(directive.block or (), context, inside.scope, inside.values)
+    within = Inside(inside.scope, values, inside.kind, pattern=inside.pattern, within=True)
+    for item in structure:
+        within.add(item, inside.pattern)
+    return within
+
+
+def _nameless(within: Inside, directive: Directive) -> Location:
+    """The location that takes the place of the one around it (``clcf->noname``)."""
+    assert within.kind is not None
+    regex = compile_regex(within.pattern) if within.kind in _REGEXES else None
+    place = Place(directive.file, directive.line)
+    return Location(
+        within.kind,
+        within.pattern,
+        within.values.make(LocationSettings),
+        content=within.content,
+        regex=regex,
+        place=place,
+        proxy_tls=within.values.make(ProxyTls),
+    )
+
+
+def _with_content(step: Step, content: Content | None) -> Step:
+    """A block within that has no content of its own serves with that of its location."""
+    if not isinstance(step, IfStep | LimitExceptStep) or step.location is None or step.location.content:
+        return step
+    return replace(step, location=replace(step.location, content=content))
+
+
 # -- steps and contents ------------------------------------------------------------------------------------------
 
 
@@ -180,7 +258,7 @@ def _echo(inside: Inside, directive: Directive) -> None:
 
 
 def _proxy_pass(inside: Inside, directive: Directive) -> None:
-    path_replaced = inside.kind not in (*_REGEXES, LocationKind.NAMED)
+    path_replaced = not inside.within and inside.kind not in (*_REGEXES, LocationKind.NAMED)
     inside.hold(parse_proxy_pass(directive, inside.scope, path_replaced=path_replaced), "proxy_pass")
 
 
@@ -195,16 +273,28 @@ def _check_status(inside: Inside, directive: Directive) -> None:
     inside.hold(ResourceContent(directive.name, directive.args), directive.name)
 
 
+def _rewrite(inside: Inside, directive: Directive) -> None:
+    inside.steps.append(parse_rewrite(directive.args, inside.scope, log=inside.log))
+
+
+def _break(inside: Inside, directive: Directive) -> None:
+    inside.steps.append(BreakStep())
+
+
 def _internal(inside: Inside, directive: Directive) -> None:
     inside.internal = True
 
 
 _HANDLERS: dict[str, Callable[[Inside, Directive], None]] = {
+    "break": _break,
     "check_status": _check_status,
     "dyups_interface": _resource,
     "echo": _echo,
+    "if": _if,
     "internal": _internal,
+    "limit_except": _limit_except,
     "proxy_pass": _proxy_pass,
     "return": _return,
+    "rewrite": _rewrite,
     "set": _set,
 }

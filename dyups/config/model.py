@@ -7,12 +7,21 @@ the directive knows the field; defaults here are nginx 1.31's and the directive 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from dyups.config.access import AccessSettings as AccessSettings
+from dyups.config.defined import Defined
+from dyups.config.routing import (
+    AnswerSettings,
+    BreakStep,
+    FileSettings,
+    IfStep,
+    LimitExceptStep,
+    RewriteStep,
+)
 from dyups.config.specs import DEFAULT_LINE as DEFAULT_LINE
 from dyups.config.specs import BalancingSpec as BalancingSpec
 from dyups.config.specs import Place as Place
@@ -20,23 +29,11 @@ from dyups.config.specs import ResolverSpec as ResolverSpec
 from dyups.config.specs import ServerSpec as ServerSpec
 from dyups.config.specs import UpstreamSpec as UpstreamSpec
 from dyups.config.specs import fold as fold
+from dyups.config.template import Template as Template
 from dyups.config.tls import PROXY_DEFAULTS, SERVER_DEFAULTS
 from dyups.config.tls import ProxyTls as ProxyTls
 from dyups.config.tls import ServerTls as ServerTls
 from dyups.interfaces import Address, Getter
-
-# -- texts with variables ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """A text with variables, compiled: ``render(exchange)`` gives its value."""
-
-    source: str
-    render: Callable[[Any], bytes]
-    constant: bytes | None = None
-    """The value, where there is no variable in the text."""
-
 
 # -- what a location does ----------------------------------------------------------------------------------------
 
@@ -60,7 +57,7 @@ class ReturnStep:
     text: Template | None = None
 
 
-Step = SetStep | ReturnStep
+Step = SetStep | ReturnStep | BreakStep | RewriteStep | IfStep | LimitExceptStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +148,15 @@ class AccessLog:
 class LocationSettings:
     """What may be said per location; merged from ``http`` and ``server``.  Times in seconds, sizes in bytes."""
 
-    FAMILIES: ClassVar[dict[str, type]] = {"access": AccessSettings}
+    FAMILIES: ClassVar[dict[str, type]] = {
+        "access": AccessSettings,
+        "answers": AnswerSettings,
+        "files": FileSettings,
+    }
     """Fields that are settings of a module of their own."""
     access: AccessSettings = AccessSettings()
+    answers: AnswerSettings = field(default_factory=AnswerSettings)
+    files: FileSettings = field(default_factory=FileSettings)
     access_log: tuple[AccessLog | None, ...] = ()
     """None stands for ``off``, which wins over the others of its block."""
     client_body_timeout: float = 60.0
@@ -178,8 +181,6 @@ class LocationSettings:
     """(field name as written, value); an empty value keeps the field from being sent."""
     resolver: ResolverSpec | None = None
     resolver_timeout: float = 30.0
-    session_sticky_hide_cookie: str = ""
-    """The upstream whose cookie servers are not to see."""
     send_timeout: float = 60.0
     server_tokens: bool = True
     tcp_nodelay: bool = True
@@ -277,6 +278,12 @@ class Listen:
     ssl: bool = False
 
 
+def inner_locations(block: Server | Location) -> tuple[Location, ...]:
+    """All that is directly inside: locations, and the nameless ones of ``if`` and ``limit_except``."""
+    found = [step.location for step in block.steps if isinstance(step, IfStep | LimitExceptStep)]
+    return (*block.locations, *(location for location in found if location is not None))
+
+
 # -- the whole ---------------------------------------------------------------------------------------------------
 
 
@@ -316,6 +323,8 @@ class Http:
     resolver: ResolverSpec | None = None
     """What is asked for the names of upstreams, where they do not say themselves."""
     resolver_timeout: float = 30.0
+    defined: Mapping[str, Defined] = field(default_factory=dict)
+    """The variables of ``map``, ``geo`` and ``split_clients``."""
     user_variables: frozenset[str] = frozenset()
     """The names that ``set`` and named groups define anywhere: texts of run time may read them too."""
 

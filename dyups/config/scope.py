@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
+from dyups.config.defined import Defined, WithDefined
 from dyups.config.model import LogFormat, Template
-from dyups.config.variables import NoVariables, Part, compile_parts, compile_template
+from dyups.config.parser import encode
+from dyups.config.variables import NoVariables, Part, compile_parts, compile_template, constant
 from dyups.interfaces import VariableTable
 
 
@@ -30,6 +32,8 @@ class Scope:
     log_buffers: dict[str, tuple[int, float]] = field(default_factory=dict)
     """Size and time of each buffered log by its path: a file has one buffer."""
 
+    defined: dict[str, Defined] = field(default_factory=dict)
+    """The variables of ``map``, ``geo`` and ``split_clients`` by name."""
     folder: str = ""
     """Of the configuration file, where certificates and passwords start; empty for the prefix."""
 
@@ -41,10 +45,19 @@ class Scope:
         """The absolute path of a file named relative to the configuration file (``ngx_conf_full_name``)."""
         return self.path(os.path.join(self.folder, text))
 
+    def full(self, text: str) -> Template:
+        """A path with variables that may turn out relative to the prefix (``ngx_get_full_name``)."""
+        found = self.template(text)
+        if found.constant is not None:
+            path = os.path.join(self.prefix, text) if text else ""
+            return constant(path)
+        prefix, render = encode(self.prefix), found.render
+        return found if text.startswith("/") else Template(text, lambda x: os.path.join(prefix, render(x)))
+
     def template(self, text: str) -> Template:
         """The compiled text; raises ConfigError for unknown variables."""
-        return compile_template(text, self.variables, self.user)
+        return compile_template(text, WithDefined(self.variables, self.defined), self.user)
 
     def parts(self, text: str) -> tuple[Part, ...]:
         """The constants and getters of a text; raises ConfigError for unknown variables."""
-        return compile_parts(text, self.variables, self.user)
+        return compile_parts(text, WithDefined(self.variables, self.defined), self.user)

@@ -13,7 +13,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
-from dyups.config.model import AccessLog, Http, Location, LocationSettings, Syslog
+from dyups.config.model import AccessLog, Http, Location, LocationSettings, Syslog, inner_locations
 from dyups.errors import ConfigError
 from dyups.metrics.errorlog import make_folder
 from dyups.metrics.logfile import MOST_WAITING, PAUSE, BatchFile, NamedFiles, Tell, failed, open_log
@@ -127,13 +127,13 @@ def each_settings(http: Http) -> Iterator[LocationSettings]:
     for listen in http.listens:
         for server in listen.servers:
             yield server.settings
-            yield from _inside(server.locations)
+            yield from _inside(inner_locations(server))
 
 
 def _inside(locations: Iterable[Location]) -> Iterator[LocationSettings]:
     for location in locations:
         yield location.settings
-        yield from _inside(location.locations)
+        yield from _inside(inner_locations(location))
 
 
 def used(logs: tuple[AccessLog | None, ...]) -> tuple[AccessLog, ...]:

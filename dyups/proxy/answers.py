@@ -48,13 +48,7 @@ def page(status: int, server: bytes) -> bytes:
 def send(client: ClientSide, status: int, body: bytes, content_type: bytes, more: bytes = b"") -> None:
     """Answer with ``body`` whole; ``more`` are further header lines, each with its line end."""
     exchange = client.exchange
-    route = exchange.route
-    if exchange.error_status:
-        status = exchange.error_status
-    exchange.status = status
-    tokens = route.settings.server_tokens
-    head = client.plane.head_start(status_line(status), tokens)
-    if status in _NO_BODY:
+    if (exchange.error_status or status) in _NO_BODY:
         body = b""
         entity = b""
     else:
@@ -62,17 +56,31 @@ def send(client: ClientSide, status: int, body: bytes, content_type: bytes, more
             content_type = exchange.carried.content_type or content_type
         kind = b"Content-Type: %b\r\n" % content_type if content_type else b""
         entity = b"%bContent-Length: %d\r\n" % (kind, len(body))
-    if exchange.carried is not None:
-        more = exchange.carried.lines + more
-    if route.adds is not None:
-        more += route.adds.lines(exchange)
-    head = b"%b%b%b%b" % (head, entity, more, client.answer_tail())
-    exchange.head_sent = len(head)
+    head = begin(client, status, entity + more)
     if exchange.head.method == b"HEAD":
         body = b""
     exchange.body_sent = len(body)
     client.write(head + body)
     client.answered()
+
+
+def begin(client: ClientSide, status: int, lines: bytes) -> bytes:
+    """The head of an answer of ours with ``lines``, which end each with its line end; whoever asks sends it.
+
+    The status is what ``error_page`` says, if that is at work; what the location adds is there too.
+    """
+    exchange = client.exchange
+    route = exchange.route
+    status = exchange.status = exchange.error_status or status
+    if exchange.carried is not None:
+        lines += exchange.carried.lines
+    if route.adds is not None:
+        lines = route.adds.apply(exchange, lines)
+    exchange.sent = lines
+    start = client.plane.head_start(status_line(status), route.settings.server_tokens)
+    head = b"%b%b%b" % (start, lines, client.answer_tail())
+    exchange.head_sent = len(head)
+    return head
 
 
 def send_page(client: ClientSide, status: int, more: bytes = b"", held: bytes | None = b"") -> None:
@@ -81,11 +89,18 @@ def send_page(client: ClientSide, status: int, more: bytes = b"", held: bytes | 
     ``held`` is what came of the request's body so far, None where that is not known any more.
     """
     exchange = client.exchange
+    if status in CLOSING:
+        client.close_after()
     pages = exchange.route.error_pages
     if pages is not None and exchange.redirects < MOST_REDIRECTS and pages.answer(client, status, held):
         return
-    if status in CLOSING:
-        client.close_after()
+    send_small_page(client, status, more)
+
+
+def send_small_page(client: ClientSide, status: int, more: bytes = b"") -> None:
+    """Answer with the small page of ``status``, whatever ``error_page`` says."""
+    exchange = client.exchange
+    exchange.error_status = 0
     server = client.plane.server_name(exchange.route.settings.server_tokens)
     text = page(status, server)
     if status in _BAD_REQUESTS:
@@ -96,8 +111,13 @@ def send_page(client: ClientSide, status: int, more: bytes = b"", held: bytes | 
 def send_redirect(client: ClientSide, status: int, location: bytes) -> None:
     """Answer with a redirect to ``location``; a path becomes absolute (``absolute_redirect``)."""
     if location[:1] == b"/":
-        location = b"%b://%b%b" % (_scheme(client), _authority(client), location)
+        location = absolute(client, location)
     send_page(client, status, b"Location: %b\r\n" % location)
+
+
+def absolute(client: ClientSide, path: bytes) -> bytes:
+    """``path`` with the scheme and the place that the client came to before it."""
+    return b"%b://%b%b" % (_scheme(client), _authority(client), path)
 
 
 def _scheme(client: ClientSide) -> bytes:

@@ -78,6 +78,10 @@ class ClientSide(Protocol):
         """The connection has to close after this answer."""
         ...
 
+    def body_ended(self) -> bool:
+        """All of the request's body has come."""
+        ...
+
     def pause_body(self) -> None:
         """Take no more of the request's body for now."""
         ...

@@ -14,12 +14,14 @@ from dyups.http1.fields import clean
 from dyups.proxy import answers
 from dyups.proxy.client import BodySink
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.files import Files
 from dyups.proxy.forwards import ConstantTarget, VariableTarget
 from dyups.proxy.literals import ImplicitGroups
 from dyups.proxy.passage import Phase
 from dyups.proxy.plane import DataPlane
 from dyups.proxy.restrictions import Restrictions
 from dyups.proxy.serving import DISCARD, Serving
+from dyups.proxy.tryfiles import TryPhase
 from dyups.upstream.group import Group
 
 
@@ -96,7 +98,7 @@ class LocationMaker:
         """What serves the location."""
         content = location.content
         if content is None:
-            return NotFound()
+            return Files(location)
         if isinstance(content, Echo):
             return EchoServing(content, location.settings.default_type)
         if not isinstance(content, ProxyPass):
@@ -107,4 +109,6 @@ class LocationMaker:
 
     def phases(self, location: Location) -> tuple[Phase, ...]:
         """What the location does between the rewrite phase and its content."""
-        return self._restrictions.phases(location)
+        files = location.settings.files
+        tries = () if files.try_files is None else (TryPhase(files.try_files, files),)
+        return (*self._restrictions.phases(location), *tries)

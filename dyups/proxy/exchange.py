@@ -76,9 +76,12 @@ class Exchange:
         "captures",
         "carried",
         "client",
+        "error_paged",
         "error_status",
         "head",
         "head_sent",
+        "held",
+        "place_lost",
         "proxy_host",
         "proxy_scheme",
         "proxy_uri",
@@ -86,6 +89,7 @@ class Exchange:
         "redirects",
         "request_id",
         "route",
+        "sent",
         "server",
         "started",
         "status",
@@ -125,6 +129,14 @@ class Exchange:
         """How often the request was sent elsewhere within the server; from then on it is internal."""
         self.error_status = 0
         """The status that ``error_page`` gives to whatever answers; 0 where that has its own."""
+        self.error_paged = False
+        """``error_page`` has answered already: unless they are recursive it does not again."""
+        self.held = b""
+        """What came of the request's body, while nobody has taken it."""
+        self.place_lost = False
+        """``rewrite … break``: the path does not begin with the location's any more."""
+        self.sent = b""
+        """The lines of the answer's head (``$sent_http_name``), where somebody kept them."""
         self.upstream_head: ResponseHead | None = None
         """The head of the server's answer (``$upstream_http_name``)."""
         self.carried: Carried | None = None
@@ -150,6 +162,7 @@ class Exchange:
         """Ask for ``uri`` (decoded) and ``args`` instead of what the client asked for."""
         self.uri = uri
         self.args = args
+        self.place_lost = False
         path = escape(uri)
         self.target = b"%b?%b" % (path, args) if args else path
 
@@ -162,3 +175,10 @@ class Exchange:
         calls, self.at_end = self.at_end, []
         for call in calls:
             call()
+
+
+def capture(exchange: Exchange, match: re.Match[bytes]) -> None:
+    """Remember what a regular expression found: ``$1`` to ``$9`` and its named groups."""
+    exchange.captures = match
+    for name, value in match.groupdict().items():
+        exchange.user[name.lower()] = value or b""

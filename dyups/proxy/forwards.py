@@ -66,6 +66,8 @@ class ConstantTarget:
 
     def _replaced(self, exchange: Exchange, template: Template) -> bytes:
         """The URI part in place of the location's prefix; as it stands where it has variables."""
+        if exchange.place_lost and not self._pass.has_variables:
+            return exchange.target
         uri = template.render(exchange)
         if self._pass.has_variables:
             return _as_it_stands(uri)

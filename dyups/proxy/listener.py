@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from twisted.internet.interfaces import IAddress, IProtocolFactory
 from zope.interface import implementer
 
-from dyups.config.model import Http, Listen, Location, ServerTls
+from dyups.config.model import Http, Listen, Location, ServerTls, inner_locations
 from dyups.proxy.downstream import ClientConnection
 from dyups.proxy.plane import DataPlane
 from dyups.proxy.route import ListenRoutes, Maker
@@ -56,7 +56,7 @@ def limits_of(http: Http) -> Iterable[float]:
     for listen in http.listens:
         for server in listen.servers:
             yield server.server.client_header_timeout
-            yield from _limits(server.settings, server.locations)
+            yield from _limits(server.settings, inner_locations(server))
 
 
 def _limits(settings: object, locations: Iterable[Location]) -> Iterable[float]:
@@ -71,4 +71,4 @@ def _limits(settings: object, locations: Iterable[Location]) -> Iterable[float]:
     ):
         yield getattr(settings, name)
     for location in locations:
-        yield from _limits(location.settings, location.locations)
+        yield from _limits(location.settings, inner_locations(location))

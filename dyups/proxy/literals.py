@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from dyups.config.model import Http, Location, Place, ProxyPass, Server, ServerSpec, UpstreamSpec, fold
+from dyups.config.model import (
+    Http,
+    Location,
+    Place,
+    ProxyPass,
+    Server,
+    ServerSpec,
+    UpstreamSpec,
+    fold,
+    inner_locations,
+)
 from dyups.config.values import parse_server_address
 from dyups.config.written import Said
 from dyups.errors import ConfigError
@@ -127,7 +137,7 @@ def _passes(http: Http) -> Iterator[ProxyPass]:
 
 
 def _passes_of(block: Server | Location) -> Iterator[ProxyPass]:
-    for location in block.locations:
+    for location in inner_locations(block):
         if isinstance(location.content, ProxyPass):
             yield location.content
         yield from _passes_of(location)

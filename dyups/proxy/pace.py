@@ -163,6 +163,10 @@ class ClientPace:
             self.transport.loseConnection()
             self.write = ignore
 
+    def body_ended(self) -> bool:
+        """See :class:`~dyups.proxy.client.ClientSide`."""
+        return self.state != BODY
+
     # -- pace ----------------------------------------------------------------------------------------------------
 
     def pause_body(self) -> None:

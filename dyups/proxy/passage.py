@@ -60,6 +60,7 @@ class Passage:
     def begin(self) -> BodySink:
         """Run the phases; who takes the rest of the body."""
         exchange = self.client.exchange
+        exchange.held = self.body
         while self._at < len(self._phases):
             phase = self._phases[self._at]
             self._at += 1
@@ -70,6 +71,7 @@ class Passage:
                 return DISCARD
             if verdict == AGAIN:
                 return self.client.locate_again(self.body, self.ended)
+        exchange.held = b""
         body, self._held = self.body, []
         return exchange.route.serving.serve(exchange, body, self.ended)
 
@@ -93,6 +95,7 @@ class Passage:
         """See :class:`~dyups.proxy.client.BodySink`."""
         if data:
             self._held.append(data)
+            self.client.exchange.held = self.body
         self.ended = ended
         if sum(map(len, self._held)) > MOST_HELD:
             self.client.pause_body()

@@ -32,8 +32,11 @@ class ClientPhases(ClientAnswers):
         if method == b"TRACE" or method == b"CONNECT":
             answers.send_page(self, 405)
             return DISCARD
-        if server.steps and run_steps(exchange, server.steps) == DONE:
-            return DISCARD
+        if server.steps:
+            exchange.held = body
+            if run_steps(exchange, server.steps) == DONE:
+                return DISCARD
+            exchange.held = b""
         route = exchange.route = server.level.find(exchange) or server.root
         if size > route.body_limit:
             self._too_large()
@@ -46,6 +49,7 @@ class ClientPhases(ClientAnswers):
         """Everything that may stand between the location and its content."""
         exchange = self.exchange
         uri = exchange.uri
+        exchange.held = body
         verdict = run_steps(exchange, route.steps)
         if verdict == DONE:
             return DISCARD
@@ -54,6 +58,7 @@ class ClientPhases(ClientAnswers):
         route = exchange.route  # an "if" may have put another in its place
         if route.phases:
             return Passage(self, route.phases, body, ended).begin()
+        exchange.held = b""
         return route.serving.serve(exchange, body, ended)
 
     # -- sent elsewhere ------------------------------------------------------------------------------------------

@@ -127,6 +127,10 @@ class DataPlane:
             self._date = formatdate(second, usegmt=True).encode()
             self._heads = {}
 
+    def wall(self) -> int:
+        """What the clock on the wall says, in seconds, as of the last tick."""
+        return self._second
+
     def head_start(self, status_line: bytes, tokens: bool) -> bytes:
         """``status_line`` with ``Server`` and ``Date``, ended; ``tokens`` is ``server_tokens``."""
         key = (status_line, tokens)

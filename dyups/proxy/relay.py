@@ -125,8 +125,7 @@ class Relay:
             exchange.status = exchange.error_status
             line = status_line(exchange.status)
         sent_on = head.sent_on if plan.filter is None else plan.filter.lines(exchange, head)
-        if self._group.sticky is not None and self.peer is not None:
-            sent_on = self._group.sticky.answer(exchange, self.peer, exchange.status, sent_on)
+        exchange.sent = sent_on
         start = self.plane.head_start(line, plan.server_tokens)
         message = b"".join((start, sent_on, framing, client.answer_tail(), body))
         size = len(body)

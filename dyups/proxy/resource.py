@@ -271,6 +271,10 @@ class ResourceClient:
         complain("error" if status >= 500 else "info", self.context(reason))
         self.refuse(status)
 
+    def body_ended(self) -> bool:
+        """A site hands out requests when they are whole."""
+        return True
+
     def redirect(self, uri: bytes, args: bytes, body: bytes = b"", ended: bool = True) -> None:
         """There is nowhere else within a site's resource."""
         self._refuse(500, "internal redirects need a server of our own")

@@ -25,10 +25,13 @@ from dyups.config.model import (
 from dyups.config.parser import encode
 from dyups.http1.request import Acceptance
 from dyups.http1.target import escape
+from dyups.proxy.added import added_fields
 from dyups.proxy.client import ClientSide
-from dyups.proxy.contents import NotFound, SlashAdded
+from dyups.proxy.contents import SlashAdded
 from dyups.proxy.deadlines import Deadlines
+from dyups.proxy.errorpages import error_pages
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.exchange import capture as capture
 from dyups.proxy.passage import Phase
 from dyups.proxy.serving import Serving
 from dyups.proxy.steps import OnlyInternal, Runnable, ready_steps
@@ -37,13 +40,21 @@ from dyups.proxy.steps import OnlyInternal, Runnable, ready_steps
 class AddedFields(Protocol):
     """Fields that are added to an answer."""
 
+    def apply(self, exchange: Exchange, lines: bytes) -> bytes:
+        """The lines of a head with what is added, each with its line end; ``exchange.status`` is the answer's."""
+        ...
+
     def lines(self, exchange: Exchange) -> bytes:
-        """Their lines, each with its line end; ``exchange.status`` is the answer's."""
+        """What is added alone."""
         ...
 
 
 class ErrorPages(Protocol):
     """What is answered instead of pages of our own."""
+
+    def covers(self, status: int) -> bool:
+        """Is there something for that status?"""
+        ...
 
     def answer(self, client: ClientSide, status: int, held: bytes | None) -> bool:
         """Answer in place of the page of ``status``, if that is wanted; see :func:`dyups.proxy.answers.send_page`."""
@@ -105,9 +116,9 @@ class Route:
         self.plain = not (steps or phases)
         """There is nothing but content, as nearly everywhere."""
         self.serving = serving
-        self.adds: AddedFields | None = None
+        self.adds: AddedFields | None = added_fields(settings.answers)
         """Fields that the location adds to answers (``add_header``)."""
-        self.error_pages: ErrorPages | None = None
+        self.error_pages: ErrorPages | None = error_pages(settings.answers)
         """What the location answers instead of error pages (``error_page``)."""
         self.level: Level | None = None
         self.logged = bool(settings.access_log) and None not in settings.access_log
@@ -189,13 +200,6 @@ def _within(route: Route, exchange: Exchange) -> tuple[Route, bool]:
     return (route, False) if inner is None else (inner, final)
 
 
-def capture(exchange: Exchange, match: re.Match[bytes]) -> None:
-    """Remember what a regular expression found: ``$1`` to ``$9`` and its named groups."""
-    exchange.captures = match
-    for name, value in match.groupdict().items():
-        exchange.user[name.lower()] = value or b""
-
-
 class ServerRoutes:
     """A server, ready to serve."""
 
@@ -216,7 +220,7 @@ class ServerRoutes:
             encode(route.location.pattern): route for route in routes if route.kind is LocationKind.NAMED
         }
         """Locations that only redirects lead to, by name with ``@``."""
-        self.root = Route(Location(LocationKind.PREFIX, "", server.settings), NotFound(), deadlines)
+        self.root = _route(Location(LocationKind.PREFIX, "", server.settings), make, deadlines)
         """What serves a request that no location is for: the server's own settings, without content."""
 
 

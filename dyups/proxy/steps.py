@@ -7,28 +7,25 @@ is no step but a phase (``passage``).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING
 
 from dyups.config.model import Location, ReturnStep, SetStep, Step, Template
 from dyups.config.parser import encode
+from dyups.config.routing import IfStep, LimitExceptStep, RewriteStep
 from dyups.http1.fields import clean
 from dyups.proxy import answers
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.rewriting import Break, If, LimitExcept, Rewrite
+from dyups.proxy.verdicts import AGAIN as AGAIN
+from dyups.proxy.verdicts import BREAK as BREAK
+from dyups.proxy.verdicts import DONE as DONE
+from dyups.proxy.verdicts import NEXT as NEXT
+from dyups.proxy.verdicts import WAIT as WAIT
+from dyups.proxy.verdicts import Runnable as Runnable
+from dyups.proxy.verdicts import run_steps as run_steps
 
 if TYPE_CHECKING:
     from dyups.proxy.route import Route
-
-#: What a step, or a phase, says of the request.
-NEXT: Final = 0
-"""Go on with what follows."""
-BREAK: Final = 1
-"""The rewrite phase is over; go on with the phase that follows it."""
-AGAIN: Final = 2
-"""The path has changed: a location is to be found anew."""
-DONE: Final = 3
-"""The request is answered, or has been sent elsewhere."""
-WAIT: Final = 4
-"""A phase's alone: somebody will go on with the request later."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: ``return`` of these closes the connection without an answer (``NGX_HTTP_CLOSE``, ``NGX_HTTP_CLIENT_CLOSED_REQUEST``).
@@ -36,23 +33,6 @@ _SILENT = frozenset({444, 499})
 
 #: Makes a location that stands within another (``if``) ready to serve.
 MakeRoute = Callable[[Location], "Route"]
-
-
-class Runnable(Protocol):
-    """A step, ready to run."""
-
-    def run(self, exchange: Exchange) -> int:
-        """Do it; one of ``NEXT``, ``BREAK``, ``AGAIN`` and ``DONE``."""
-        ...
-
-
-def run_steps(exchange: Exchange, steps: Sequence[Runnable]) -> int:
-    """Run steps until one says otherwise than ``NEXT``; what it said."""
-    for step in steps:
-        verdict = step.run(exchange)
-        if verdict:
-            return verdict
-    return NEXT
 
 
 class Set:
@@ -117,4 +97,13 @@ def ready_steps(steps: Sequence[Step], make_route: MakeRoute) -> tuple[Runnable,
 def _ready(step: Step, make_route: MakeRoute) -> Runnable:
     if isinstance(step, SetStep):
         return Set(step)
-    return Return(step)
+    if isinstance(step, ReturnStep):
+        return Return(step)
+    if isinstance(step, RewriteStep):
+        return Rewrite(step)
+    if isinstance(step, IfStep):
+        route = None if step.location is None else make_route(step.location)
+        return If(step.condition, ready_steps(step.steps, make_route), route)
+    if isinstance(step, LimitExceptStep):
+        return LimitExcept(step.methods, make_route(step.location))
+    return Break()

@@ -18,7 +18,7 @@ from dyups._version import VERSION
 from dyups.config.model import Http
 from dyups.config.variables import WithUser
 from dyups.interfaces import Getter, VariableTable
-from dyups.proxy import tlsvariables
+from dyups.proxy import answervariables, tlsvariables
 from dyups.proxy.exchange import AttemptRecord, Exchange
 
 _HOSTNAME = socket.gethostname().lower().encode()
@@ -228,7 +228,12 @@ def _cookie(name: str) -> Getter:
     return read
 
 
-_FAMILIES: dict[str, Callable[[str], Getter]] = {"http_": _header, "arg_": _argument, "cookie_": _cookie}
+_FAMILIES: dict[str, Callable[[str], Getter]] = {
+    "http_": _header,
+    "arg_": _argument,
+    "cookie_": _cookie,
+    **answervariables.FAMILIES,
+}
 
 
 class ProxyVariables:
@@ -243,7 +248,7 @@ class ProxyVariables:
         if name in _PER_ATTEMPT:
             self.attempts_wanted = True
             return _PER_ATTEMPT[name]
-        plain = _PLAIN.get(name) or tlsvariables.GETTERS.get(name)
+        plain = _PLAIN.get(name) or tlsvariables.GETTERS.get(name) or answervariables.GETTERS.get(name)
         if plain is not None:
             return plain
         for prefix, make in _FAMILIES.items():

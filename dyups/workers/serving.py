@@ -16,7 +16,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.web.resource import IResource
 
 from dyups.admin.check_status import Report, check_status, nothing_checked
-from dyups.config.model import Http, Location, ResourceContent
+from dyups.config.model import Http, Location, ResourceContent, inner_locations
 from dyups.metrics.accesslog import AccessLogs
 from dyups.proxy.contents import LocationMaker
 from dyups.proxy.deadlines import Deadlines, period_for
@@ -137,12 +137,14 @@ def api_enabled(http: Http) -> bool:
     """May scripts change upstreams: with ``dyups_api on``, or where a ``dyups_interface`` is, as in the C module."""
     if http.dyups.dyups_api:
         return True
-    return any(_has_interface(server.locations) for listen in http.listens for server in listen.servers)
+    return any(
+        _has_interface(inner_locations(server)) for listen in http.listens for server in listen.servers
+    )
 
 
 def _has_interface(locations: tuple[Location, ...]) -> bool:
     return any(
-        location.content == ResourceContent("dyups_interface") or _has_interface(location.locations)
+        location.content == ResourceContent("dyups_interface") or _has_interface(inner_locations(location))
         for location in locations
     )
 

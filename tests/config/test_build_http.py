@@ -27,7 +27,7 @@ ERRORS = {
         'invalid value "maybe" in "dyups_trylock" directive, it must be "on" or "off" in conf/nginx.conf:3'
     ),
     "access_log syslog:tag=x;": "no syslog server specified in conf/nginx.conf:3",
-    "map $host $x { a b; }": '"map" directive is not supported in conf/nginx.conf:3',
+    "match x { a b; }": '"match" directive is not supported in conf/nginx.conf:3',
     "types { text/html html; } }": 'unexpected "}" in conf/nginx.conf:4',
 }
 

@@ -7,10 +7,12 @@
     proxy     the proxy
     logs      access logs
     resolver  name servers
-    sticky    sticky sessions
     upstream  the ``upstream`` block, and the commands of a POST
     check     active health checks
     access    who may ask
+    rewrite   rewriting and routing
+    files     plain files
+    headers   fields of answers
     tls       TLS on either side
     dyups     the module's own
     known     nginx's directives that are refused
@@ -26,7 +28,21 @@ from functools import cache
 from typing import Any
 
 from dyups.config.directives import check as checks
-from dyups.config.directives import access, core, dyups, http, known, logs, proxy, resolver, sticky, tls, upstream
+from dyups.config.directives import (
+    access,
+    core,
+    dyups,
+    files,
+    headers,
+    http,
+    known,
+    logs,
+    proxy,
+    resolver,
+    rewrite,
+    tls,
+    upstream,
+)
 from dyups.config.directives.entry import Call, Context, Effect, Entry
 from dyups.config.parser import Directive
 from dyups.config.scope import Scope
@@ -37,7 +53,22 @@ __all__ = ["Call", "Context", "Effect", "Entry", "all_entries", "check", "find",
 
 def all_entries() -> Iterator[Entry]:
     """Every entry, family by family."""
-    for family in (core, dyups, http, logs, proxy, resolver, sticky, upstream, checks, access, tls, known):
+    for family in (
+        core,
+        dyups,
+        http,
+        rewrite,
+        files,
+        headers,
+        logs,
+        proxy,
+        resolver,
+        upstream,
+        checks,
+        tls,
+        access,
+        known,
+    ):
         yield from family.ENTRIES
 
 

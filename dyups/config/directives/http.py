@@ -28,7 +28,6 @@ _SERVERS = Context.HTTP_SERVER
 _ANYWHERE = Context.HTTP_SERVER_LOCATION
 _DICTIONARY = "Names are kept in dictionaries."
 _STREAMS = "Bodies always stream, with back-pressure and bounded memory."
-_NO_FILES = "No static file is served."
 
 
 def _keepalive_timeout(call: Call) -> Fields:
@@ -37,6 +36,12 @@ def _keepalive_timeout(call: Call) -> Fields:
         return Fields(zip(names, map(parse_time, call.args), strict=False))
     except ConfigError:
         raise ConfigError('"keepalive_timeout" directive invalid value') from None
+
+
+def _server_tokens(call: Call) -> bool:
+    if call.args[0] not in ("on", "off", "build"):
+        raise ConfigError(f'invalid value "{call.args[0]}"')
+    return call.args[0] != "off"
 
 
 def _location(name: str, kind: Kind, default: str, doc: str) -> Entry:
@@ -154,7 +159,12 @@ _LOCATION: tuple[Entry, ...] = (
     _location("lingering_time", TIME, "30s", "For how long at most to read on; see ``lingering_close``."),
     _location("lingering_timeout", TIME, "5s", "For how long to wait for more; see ``lingering_close``."),
     _location("send_timeout", TIME, "60s", "How long a client may take between two writes to it."),
-    _location("server_tokens", FLAG, "on", "Whether answers name the version."),
+    _location(
+        "server_tokens",
+        Kind("on | off | build", 1, 1, _server_tokens),
+        "on",
+        "Whether answers name the version; ``build`` is as ``on``.",
+    ),
     _location("tcp_nodelay", FLAG, "on", "Whether small packets go out at once."),
 )
 
@@ -172,44 +182,21 @@ _SERVER: tuple[Entry, ...] = (
 )
 
 _HARMLESS: tuple[Entry, ...] = (
-    harmless(
-        "types", _ANYWHERE, BLOCK, "Types of files; no static file is served.", block=True, several=True
-    ),
-    harmless("aio", _ANYWHERE, TEXT, _NO_FILES),
-    harmless("autoindex", _ANYWHERE, ONLY_OFF, _NO_FILES),
     harmless("chunked_transfer_encoding", _ANYWHERE, ONLY_ON, "Only ``on``."),
     harmless("client_body_buffer_size", _ANYWHERE, SIZE, _STREAMS),
+    harmless("client_body_in_file_only", _ANYWHERE, ONLY_OFF, "Only ``off``: no body is written to a file."),
     harmless("client_body_in_single_buffer", _ANYWHERE, FLAG, _STREAMS),
     harmless("client_body_temp_path", _ANYWHERE, words("path [level1 [level2 [level3]]]", 1, 4), _STREAMS),
     harmless("connection_pool_size", _SERVERS, SIZE, "Memory is Python's."),
-    harmless("directio", _ANYWHERE, TEXT, _NO_FILES),
-    harmless("etag", _ANYWHERE, FLAG, _NO_FILES),
     harmless("gzip", _ANYWHERE, ONLY_OFF, "Only ``off``."),
-    harmless("if_modified_since", _ANYWHERE, TEXT, _NO_FILES),
-    harmless("log_not_found", _ANYWHERE, FLAG, _NO_FILES),
     harmless("log_subrequest", _ANYWHERE, FLAG, "There are no subrequests."),
-    harmless("open_file_cache", _ANYWHERE, words("off | max=number [inactive=time]", 1, 2), _NO_FILES),
-    harmless("open_file_cache_errors", _ANYWHERE, FLAG, _NO_FILES),
-    harmless("open_file_cache_min_uses", _ANYWHERE, NUMBER, _NO_FILES),
-    harmless("open_file_cache_valid", _ANYWHERE, TIME, _NO_FILES),
-    harmless("output_buffers", _ANYWHERE, BUFS, _NO_FILES),
     harmless("postpone_output", _ANYWHERE, SIZE, _STREAMS),
     harmless("proxy_cache", _ANYWHERE, ONLY_OFF, "Only ``off``: nothing is cached."),
-    harmless(
-        "proxy_ignore_client_abort", _ANYWHERE, ONLY_OFF, "Only ``off``: a client that leaves ends it all."
-    ),
-    harmless("proxy_intercept_errors", _ANYWHERE, ONLY_OFF, "Only ``off``: answers pass as they are."),
-    harmless("proxy_pass_request_body", _ANYWHERE, ONLY_ON, "Only ``on``."),
-    harmless("proxy_pass_request_headers", _ANYWHERE, ONLY_ON, "Only ``on``."),
-    harmless("proxy_redirect", _ANYWHERE, ONLY_OFF, "Only ``off``: ``Location`` passes as it is."),
     harmless("proxy_request_buffering", _ANYWHERE, FLAG, _STREAMS),
-    harmless("proxy_socket_keepalive", _ANYWHERE, ONLY_OFF, "Only ``off``."),
     harmless("request_pool_size", _SERVERS, SIZE, "Memory is Python's."),
     harmless(
         "reset_timedout_connection", _ANYWHERE, FLAG, "A connection that timed out is closed either way."
     ),
-    harmless("sendfile", _ANYWHERE, FLAG, _NO_FILES),
-    harmless("sendfile_max_chunk", _ANYWHERE, SIZE, _NO_FILES),
     harmless("server_names_hash_bucket_size", _HTTP, SIZE, _DICTIONARY),
     harmless("server_names_hash_max_size", _HTTP, SIZE, _DICTIONARY),
     harmless("tcp_nopush", _ANYWHERE, FLAG, "Small answers leave in one write anyway."),

@@ -12,43 +12,43 @@ _FAMILIES: dict[str, str] = {
         stream
     """,
     "Choosing a location": """
-        absolute_redirect break client_body_in_file_only disable_symlinks early_hints
-        error_page http2_body_preread_size http2_chunk_size http2_idle_timeout
+        client_body_in_file_only disable_symlinks early_hints
+        http2_body_preread_size http2_chunk_size http2_idle_timeout
         http2_max_concurrent_pushes http2_max_concurrent_streams http2_max_field_size
         http2_max_header_size http2_max_requests http2_push http2_push_preload
         http2_recv_buffer_size http2_recv_timeout http3 http3_hq http3_max_concurrent_streams
-        http3_stream_buffer_size if keepalive_disable keepalive_min_timeout keepalive_time
-        limit_except limit_rate limit_rate_after max_headers max_ranges msie_padding msie_refresh
-        port_in_redirect post_action quic_active_connection_id_limit quic_gso quic_host_key
-        quic_retry read_ahead recursive_error_pages rewrite rewrite_log
-        send_lowat server_name_in_redirect subrequest_output_buffer_size try_files
-        uninitialized_variable_warn
+        http3_stream_buffer_size keepalive_disable keepalive_min_timeout keepalive_time
+        limit_rate limit_rate_after max_headers msie_padding msie_refresh
+        post_action quic_active_connection_id_limit quic_gso quic_host_key
+        quic_retry
+        send_lowat subrequest_output_buffer_size
+
     """,
     "Variables": """
-        geo geoip_city geoip_country geoip_org geoip_proxy geoip_proxy_recursive js_access
+        geoip_city geoip_country geoip_org geoip_proxy geoip_proxy_recursive js_access
         js_body_filter js_content js_fetch_buffer_size js_fetch_ciphers
         js_fetch_max_response_buffer_size js_fetch_protocols js_fetch_timeout
         js_fetch_trusted_certificate js_fetch_verify js_fetch_verify_depth js_filter
         js_header_filter js_import js_include js_path js_periodic js_preload_object js_preread
-        js_set js_shared_dict_zone js_var map map_hash_bucket_size map_hash_max_size perl
+        js_set js_shared_dict_zone js_var perl
         perl_modules perl_require perl_set real_ip_header real_ip_recursive set_real_ip_from
-        split_clients userid userid_domain userid_expires userid_flags userid_mark userid_name
+        userid userid_domain userid_expires userid_flags userid_mark userid_name
         userid_p3p userid_path userid_service
     """,
     "Static files": """
-        add_after_body add_before_body add_header add_header_inherit add_trailer add_trailer_inherit
-        addition_types aio_write alias ancient_browser ancient_browser_value autoindex_exact_size
-        autoindex_format autoindex_localtime brotli brotli_buffers brotli_comp_level
+        add_after_body add_before_body add_header_inherit add_trailer add_trailer_inherit
+        addition_types ancient_browser ancient_browser_value
+        brotli brotli_buffers brotli_comp_level
         brotli_min_length brotli_static brotli_types brotli_window charset charset_map charset_types
         concat concat_delimiter concat_ignore_file_error concat_max_files concat_types concat_unique
-        create_full_put_path dav_access dav_methods directio_alignment empty_gif expires flv footer
+        create_full_put_path dav_access dav_methods empty_gif flv footer
         footer_types gunzip gunzip_buffers gzip_buffers gzip_comp_level gzip_disable gzip_hash
         gzip_http_version gzip_min_length gzip_no_buffer gzip_proxied gzip_static gzip_types
         gzip_vary gzip_window image_filter image_filter_buffer image_filter_interlace
         image_filter_jpeg_quality image_filter_sharpen image_filter_transparency
-        image_filter_webp_quality index min_delete_depth modern_browser modern_browser_value mp4
+        image_filter_webp_quality min_delete_depth modern_browser modern_browser_value mp4
         mp4_buffer_size mp4_limit_rate mp4_limit_rate_after mp4_max_buffer_size mp4_start_key_frame
-        override_charset postpone_gzipping random_index root slice source_charset ssi
+        override_charset postpone_gzipping random_index slice source_charset ssi
         ssi_ignore_recycled_buffers ssi_last_modified ssi_min_file_chunk ssi_silent_errors ssi_types
         ssi_value_length sub_filter sub_filter_buffer_size sub_filter_last_modified sub_filter_once
         sub_filter_types trim trim_css trim_js trim_types xml_entities xslt_last_modified xslt_param
@@ -87,7 +87,7 @@ _FAMILIES: dict[str, str] = {
     """,
     "Upstreams": """
         bind_conn check_fastcgi_param dyn_resolve dynamic_resolve jdomain
-        session_sticky_header sticky_cookie_insert upstream_conf vnswrr
+        session_sticky_header session_sticky_hide_cookie sticky_cookie_insert upstream_conf vnswrr
     """,
     "Other protocols": """
         fastcgi_catch_stderr fastcgi_index fastcgi_keep_conn fastcgi_param fastcgi_pass

@@ -12,12 +12,15 @@ from dyups.config import model
 from dyups.config.directives import Call, Context, Effect, all_entries, check, find, read
 from dyups.config.directives.entry import Fields
 from dyups.config.parser import Directive
+from dyups.config.routing import AnswerSettings, FileSettings
 from dyups.config.scope import Scope
 from tests.config.helpers import message_of
 
 #: Fields that no single directive sets.
 DERIVED = {
     ("LocationSettings", "access"),  # a family of its own
+    ("LocationSettings", "answers"),
+    ("LocationSettings", "files"),
     ("LocationSettings", "keepalive_timeout_header"),  # the second argument of keepalive_timeout
 }
 FAMILIES = (
@@ -26,6 +29,8 @@ FAMILIES = (
     model.ServerSettings,
     model.DyupsSettings,
     model.UpstreamSpec,
+    AnswerSettings,
+    FileSettings,
 )
 
 
@@ -76,7 +81,9 @@ class AgainstModel(SynchronousTestCase):
         for entry in all_entries():
             if entry.generic and not entry.default:
                 self.assertIn(
-                    default_of(entry.owner, entry.attribute), ((), "", None, model.BalancingSpec()), entry.name
+                    default_of(entry.owner, entry.attribute),
+                    ((), "", None, model.BalancingSpec()),
+                    entry.name,
                 )
 
 

@@ -1,0 +1,40 @@
+"""Variables of files and of answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from dyups.proxy.variables import ProxyVariables
+from tests.proxy.conversation import World, get, head
+
+
+class AnswerVariableTests(SynchronousTestCase):
+    """What they read."""
+
+    def test_upstream(self) -> None:
+        """Fields and cookies of the server's answer; empty before there is one."""
+        world = World(
+            "server { listen 8080; location / { add_header X-Seen"
+            ' "$upstream_http_x_a|$upstream_cookie_c|$upstream_http_none|$sent_http_content_type" always;'
+            " proxy_pass http://127.0.0.1:9001; } }"
+        )
+        client = world.client()
+        client.say(get("/"))
+        world.servers[0].say(
+            b"HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Type: a/b\r\nSet-Cookie: C=v; Path=/\r\nContent-Length: 0\r\n\r\n"
+        )
+        self.assertEqual(head(client.read())[1]["x-seen"], "1|v||a/b")
+        getter = ProxyVariables().lookup("upstream_http_x_a")
+        assert getter is not None
+        self.assertEqual(getter(world.client().protocol.exchange), b"")
+
+    def test_real_root(self) -> None:
+        """The root without links; empty where there is none."""
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        (folder / "link").symlink_to(folder)
+        for name, expected in (("link", str(folder.resolve())), ("none", "")):
+            world = World(f"server {{ listen 8080; root {folder}/{name}; return 200 '$realpath_root'; }}")
+            self.assertEqual(head(world.ask(get("/")))[2].decode(), expected)
