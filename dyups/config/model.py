@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from dyups.config.access import AccessSettings as AccessSettings
 from dyups.config.defined import Defined
+from dyups.config.proxying import ProxyingSettings as ProxyingSettings
 from dyups.config.routing import (
     AnswerSettings,
     BreakStep,
@@ -152,6 +153,7 @@ class LocationSettings:
         "access": AccessSettings,
         "answers": AnswerSettings,
         "files": FileSettings,
+        "proxying": ProxyingSettings,
     }
     """Fields that are settings of a module of their own."""
     access: AccessSettings = AccessSettings()
@@ -170,6 +172,7 @@ class LocationSettings:
     lingering_close: str = "on"
     lingering_time: float = 30.0
     lingering_timeout: float = 5.0
+    proxying: ProxyingSettings = ProxyingSettings()
     proxy_connect_timeout: float = 60.0
     proxy_http_version: str = "1.1"
     proxy_next_upstream: frozenset[str] = frozenset({"error", "timeout"})

@@ -17,6 +17,14 @@ _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?"
 _LONGEST_LINE = 4096
 _LONGEST_TRAILER = 16384
 
+#: What frames or routes a message, and what is for one hop only, is no trailer.
+_NO_TRAILERS: Final = frozenset(
+    {
+        *(b"transfer-encoding", b"content-length", b"host", b"connection", b"keep-alive", b"te", b"trailer"),
+        *(b"upgrade", b"content-encoding", b"content-type", b"content-range", b"set-cookie", b"www-authenticate"),
+    }
+)
+
 LAST_CHUNK: Final = b"0\r\n\r\n"
 
 
@@ -35,13 +43,14 @@ class _At(Enum):
 class ChunkedReader:
     """One chunked body.  ``rest`` holds what came after its end, and is None until then."""
 
-    __slots__ = ("_at", "_held", "_left", "_trailer", "rest")
+    __slots__ = ("_at", "_fields", "_held", "_left", "_trailer", "rest")
 
     def __init__(self) -> None:
         self._at = _At.SIZE
         self._held = b""
         self._left = 0
         self._trailer = 0
+        self._fields: list[bytes] = []
         self.rest: bytes | None = None
 
     def __repr__(self) -> str:
@@ -103,6 +112,12 @@ class ChunkedReader:
                 raise BadChunk("trailer too long")
             if b":" not in line or b"\r" in line or line[:1] in (b" ", b"\t", b":"):
                 raise BadChunk("invalid trailer")
+            self._fields.append(line)
+
+    def trailer_lines(self) -> bytes:
+        """The trailer fields that came, each with its line end, but those that belong into a head (RFC 9110 6.5.1)."""
+        kept = [x for x in self._fields if x.partition(b":")[0].strip().lower() not in _NO_TRAILERS]
+        return b"".join([line + b"\r\n" for line in kept])
 
 
 def chunk(data: bytes) -> bytes:

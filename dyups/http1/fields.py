@@ -79,6 +79,8 @@ SECRET = frozenset(
         b"x-csrf-token",
     }
 )
+#: Fields of a response that tell the proxy something, or that a location may want to change.
+MARKED = frozenset({b"location", b"refresh", b"set-cookie", b"x-accel-redirect", b"x-accel-limit-rate"})
 _FORGET = SECRET | {b"etag", b"last-modified"}
 #: Whole heads are remembered too, in each direction: so many, and none of more bytes.
 MOST_HEADS_KEPT: Final = 512

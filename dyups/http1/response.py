@@ -61,6 +61,7 @@ class ResponseHead:
         "fields",
         "keep_alive",
         "length",
+        "marked",
         "minor",
         "sent_on",
         "status",
@@ -80,6 +81,8 @@ class ResponseHead:
         self.chunked = False
         self.keep_alive = first.minor == 1
         self.upgrade = b""
+        self.marked = False
+        """There is a field that tells the proxy something, or that a location may want to change."""
         self.length = 0
         """Bytes of the head with its empty line."""
 
@@ -103,7 +106,9 @@ def read_response(raw: bytes) -> ResponseHead:
         lines, end = split_bare(raw)
         head = _read(lines)
         head.length = end
-    if len(raw) <= LONGEST_HEAD_KEPT and f.SECRET.isdisjoint([x.name for x in head.fields]):
+    names = [field.name for field in head.fields]
+    head.marked = not f.MARKED.isdisjoint(names)
+    if len(raw) <= LONGEST_HEAD_KEPT and f.SECRET.isdisjoint(names):
         keep(_HEADS, raw, head, MOST_HEADS_KEPT)
     return head
 

@@ -20,6 +20,13 @@
     requestbody  a request's body, framed and kept
     waiting      a request that waits for a server to have room
     resolving    targets that requests bring and that are looked up
+    shaping      what a location changes of what it forwards
+    headfilter   of servers' heads
+    cookies      of cookies and redirects
+    accel        servers that send a request elsewhere
+    pacing       answers that go out slowly
+    binding      connections from an address of ours
+    departed     clients that leave
     peerlink     a connection to a server
     requesthead  the head that is sent to a server
     answers      our own responses and error pages

@@ -19,7 +19,9 @@ from twisted.python.failure import Failure
 from dyups.errors import HandshakeFailed
 from dyups.proxy.client import ClientSide
 from dyups.proxy.deadlines import NEVER
+from dyups.proxy.departed import depart
 from dyups.proxy.exchange import AttemptRecord
+from dyups.proxy.pacing import PacedClient, pace
 from dyups.proxy.peerlink import HEAD, TUNNEL, LinkFactory, PeerLink
 from dyups.proxy.plan import NOT_IDEMPOTENT, Channel, Fault, ForwardPlan
 from dyups.proxy.plane import complain
@@ -75,8 +77,16 @@ class Forwarding(RequestBody):
         self._chunks_in = head.chunked
         if self._body:
             self._body = []
+        if plan.rates is not None:
+            pace(self, plan.rates.rate(exchange), plan.rates.after(exchange))
+        shape = plan.shape
+        method = head.method if shape is None else shape.method(exchange)
+        self._own_body = shape is not None and shape.own_body
         framing = b""
-        if head.content_length >= 0:
+        if shape is not None and shape.own_body:
+            framing = self._swap_body(shape.body(exchange))
+            body = b""
+        elif head.content_length >= 0:
             framing = b"Content-Length: %d\r\n" % head.content_length
         elif head.chunked:
             if plan.gathers:
@@ -85,8 +95,8 @@ class Forwarding(RequestBody):
                 self._gather(body, ended)
                 return
             framing = b"Transfer-Encoding: chunked\r\n"
-        self._message = plan.head.write(exchange, head.method, uri, framing)
-        if body or head.chunked:
+        self._message = plan.head.write(exchange, method, uri, framing)
+        if body or self._chunks_in:
             self._keep(self._wire(body, ended))
         self._attempt()
 
@@ -236,6 +246,8 @@ class Forwarding(RequestBody):
             link.write(data)
             self.set_deadline(link)
             return
+        if self._own_body:
+            return
         if self.peer is None and self._waiting is None:
             if self._gathered is not None:
                 self._gather(data, ended)
@@ -360,14 +372,19 @@ class Forwarding(RequestBody):
         return not plan.retry_seconds or spent < plan.retry_seconds
 
     def _refuse(self, status: int) -> None:
-        held = self._held_body()
+        held = self.held_body()
         self._body = []
         if not self._ended:
             self.client.close_after()
         self.client.refuse(status, held)
 
     def client_gone(self) -> None:
-        """The client left: the server need not go on."""
+        """The client left: the server need not go on, unless the location wants it to."""
+        if isinstance(self.client, PacedClient):
+            self.client.stop()
+        if self.peer is not None and self._ended and self._plan.ignores_abort:
+            depart(self)
+            return
         if self._factory is not None:
             self._factory.forget()
             self._factory = None

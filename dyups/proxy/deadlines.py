@@ -68,6 +68,10 @@ class Deadlines:
         """Everything that is looked at."""
         return [*self._timed]
 
+    def seconds(self) -> float:
+        """The reactor's clock, for what has to be finer than the sweep."""
+        return self._clock.seconds()
+
     def call_later(self, seconds: float, call: Callable[[], object]) -> IDelayedCall:
         """A timer, for what few requests need: the reactor's own."""
         delayed: IDelayedCall = self._clock.callLater(seconds, call)

@@ -22,6 +22,7 @@ from dyups.proxy.plane import DataPlane, complain
 from dyups.proxy.resolving import NamedTargets
 from dyups.proxy.securedial import ChannelTable
 from dyups.proxy.serving import DISCARD
+from dyups.proxy.shaping import shape
 
 _PREFIXED = (LocationKind.EXACT, LocationKind.PREFIX, LocationKind.PREFIX_FIRST)
 _URI_START = re.compile(rb"[/?]").search
@@ -162,6 +163,7 @@ def plan_for(scheme: str, location: Location, plane: DataPlane) -> ForwardPlan:
         if channels is None:
             channels = plane.channels = ChannelTable()
         plan.secured = channels.of(location.proxy_tls)
+    shape(plan, location)
     return plan
 
 

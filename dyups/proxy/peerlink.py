@@ -41,13 +41,17 @@ TUNNEL: Final = 5
 GONE: Final = 6
 STATE_NAMES = ("IDLE", "HEAD", "LENGTH", "CHUNKED", "CLOSE", "TUNNEL", "GONE")
 
-# A head longer than this is no head; nginx's proxy_buffer_size plays this part there.
-LONGEST_HEAD = 65536
-
 #: Seconds that a closing connection may take to bring out what was written to it.
 LAST_WORDS = 10.0
 
 _READING = " while reading response header from upstream"
+
+
+def probe(transport: ITransport) -> None:
+    """``proxy_socket_keepalive``; a unix socket has nothing to probe."""
+    set_keep_alive = getattr(transport, "setTcpKeepAlive", None)
+    if set_keep_alive is not None:
+        set_keep_alive(True)
 
 
 class PeerLink:
@@ -106,6 +110,8 @@ class PeerLink:
         self.plane.deadlines.watch(self)
         forwarding = self.forwarding
         assert forwarding is not None  # a dial that nobody waits for makes no link
+        if forwarding.plan.probes:
+            probe(transport)
         forwarding.connected(self)
 
     def connectionMade(self) -> None:
@@ -227,7 +233,7 @@ class PeerLink:
                     self._hold(data, forwarding)
                     return
                 end = bare.end()  # the reader finds the end again
-            if end > LONGEST_HEAD:
+            if end > forwarding.plan.head_limit:
                 self._too_big(forwarding)
                 return
             try:
@@ -238,7 +244,9 @@ class PeerLink:
             after = head.length
             if head.status >= 200 or head.status == 101:
                 break
-            # 100, 102 and 103 are for us alone; the head that counts follows.
+            # 100 and 102 are for us alone, 103 mostly; the head that counts follows.
+            if head.status == 103 and forwarding.plan.hints:
+                forwarding.hints_came(head)
             data = data[after:]
             start = 0
             if not data:
@@ -246,7 +254,7 @@ class PeerLink:
         forwarding.head_came(head, data[after:] if after < len(data) else b"")
 
     def _hold(self, data: bytes, forwarding: Forwarding) -> None:
-        if len(data) > LONGEST_HEAD:
+        if len(data) > forwarding.plan.head_limit + 3:
             self._too_big(forwarding)
         elif data[:7] != b"HTTP/1."[: len(data)]:
             forwarding.failed(Fault.BAD_HEAD, f"upstream sent no valid HTTP/1.0 header{_READING}")
@@ -315,7 +323,7 @@ class PeerLink:
 class LinkFactory:
     """Makes the link of one dial, and hears if there is none."""
 
-    __slots__ = ("_forwarding", "_peer", "_plane")
+    __slots__ = ("_forwarding", "_peer", "_plane", "channel")
 
     noisy = False
 
@@ -323,6 +331,8 @@ class LinkFactory:
         self._plane = plane
         self._peer = peer
         self._forwarding: Forwarding | None = forwarding
+        self.channel: Channel | None = None
+        """What the link may stand in for; None for a plain one."""
 
     def forget(self) -> None:
         """Nobody waits for this dial any more."""
@@ -341,7 +351,9 @@ class LinkFactory:
         """The connection stands."""
         if self._forwarding is None:
             return None
-        return PeerLink(self._plane, self._peer, self._forwarding)
+        link = PeerLink(self._plane, self._peer, self._forwarding)
+        link.channel = self.channel
+        return link
 
     def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
         """There will be no connection."""

@@ -6,6 +6,7 @@ blame (``max_fails``), what does the client see.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,6 +22,7 @@ from dyups.upstream.peer import Peer
 
 if TYPE_CHECKING:
     from dyups.proxy.peerlink import LinkFactory
+    from dyups.proxy.relay import Relay
 
 
 class Fault(Enum):
@@ -86,6 +88,41 @@ class HeadFilter(Protocol):
         ...
 
 
+class Shape(Protocol):
+    """What a location makes of the method and the body of a request; ``shaping`` has the one that runs."""
+
+    own_body: bool
+    """What the client sends as a body is not what the server gets."""
+
+    def method(self, exchange: Exchange) -> bytes:
+        """The method that the server is asked with."""
+        ...
+
+    def body(self, exchange: Exchange) -> bytes | None:
+        """The body that the server gets in place of the client's; None for none at all."""
+        ...
+
+
+class Accelerates(Protocol):
+    """What a location heeds of ``X-Accel-…``; ``accel`` has the one that runs."""
+
+    def heed(self, relay: Relay, head: ResponseHead) -> bool:
+        """Do what ``head`` says; True where something else is answered in its place."""
+        ...
+
+
+class Pacing(Protocol):
+    """How fast a location's answers may go out; ``pacing`` has the one that runs."""
+
+    def rate(self, exchange: Exchange) -> int:
+        """Bytes a second; 0 is without limit."""
+        ...
+
+    def after(self, exchange: Exchange) -> int:
+        """Bytes that go out before the limit holds."""
+        ...
+
+
 class Channel(Protocol):
     """What connections to a server have in common that may stand for one another; ``securedial`` has TLS."""
 
@@ -120,10 +157,18 @@ class ForwardPlan:
     """One location's way of forwarding.  Limits are padded for the sweep but ``connect_timeout``, which has a timer."""
 
     __slots__ = (
+        "accel",
         "connect_timeout",
         "filter",
+        "for_marked",
         "gathers",
         "head",
+        "head_limit",
+        "hints",
+        "ignores_abort",
+        "intercepts",
+        "probes",
+        "rates",
         "read_timeout",
         "retry_limit",
         "retry_seconds",
@@ -132,14 +177,34 @@ class ForwardPlan:
         "secured",
         "send_timeout",
         "server_tokens",
+        "shape",
+        "start",
         "switches",
+        "trailers",
     )
 
     def __init__(self, settings: LocationSettings, plane: DataPlane) -> None:
         limit = plane.deadlines.limit
         self.head = HeadPlan(settings, cookies_for(settings.session_sticky_hide_cookie, plane))
         self.filter: HeadFilter | None = None
-        """What is done with a server's head beyond what is always done."""
+        """What is done with every head of a server beyond what is always done."""
+        self.for_marked: HeadFilter | None = None
+        """The same, of heads that are marked alone."""
+        self.start: Callable[[bytes, ResponseHead], bytes] | None = None
+        """Changes the beginning of the answer's head, ``Server`` and ``Date`` (``proxy_pass_header``)."""
+        self.accel: Accelerates | None = None
+        """What is done of what servers say by ``X-Accel-…``."""
+        self.shape: Shape | None = None
+        """What becomes of the request's method and body."""
+        self.rates: Pacing | None = None
+        """How fast answers may go out."""
+        self.head_limit = settings.proxying.proxy_buffer_size - 4
+        """Bytes of a server's head, its empty line left away."""
+        self.hints = settings.proxying.early_hints
+        self.ignores_abort = settings.proxying.proxy_ignore_client_abort
+        self.intercepts = settings.proxying.proxy_intercept_errors
+        self.probes = settings.proxying.proxy_socket_keepalive
+        self.trailers = settings.proxying.proxy_pass_trailers
         self.connect_timeout = settings.proxy_connect_timeout
         self.secured: Channels | None = None
         """TLS towards servers; None for plain connections."""

@@ -43,8 +43,11 @@ LEVELS = {
 class Dial(Protocol):
     """Opens a connection: ``net`` has the one that uses the reactor, tests have one in memory."""
 
-    def __call__(self, address: Address, factory: Any, timeout: float) -> IConnector:
-        """Begin to connect; the factory (``IProtocolFactory``) hears of the outcome.  ``timeout`` in seconds."""
+    def __call__(self, address: Address, factory: Any, timeout: float, source: str = "") -> IConnector:
+        """Begin to connect; the factory (``IProtocolFactory``) hears of the outcome.  ``timeout`` in seconds.
+
+        ``source`` is the local address of a TCP connection; where it is empty the system chooses.
+        """
         ...
 
 

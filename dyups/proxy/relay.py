@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from dyups.http1.chunked import LAST_CHUNK, BadChunk, ChunkedReader, chunk
 from dyups.http1.reasons import status_line
 from dyups.http1.response import ResponseHead
+from dyups.proxy.accel import intercept, pass_hints
 from dyups.proxy.client import ClientSide
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.exchange import AttemptRecord
@@ -47,6 +48,7 @@ class Relay:
         "_plan",
         "_record",
         "_taker",
+        "_trailed",
         "client",
         "link",
         "peer",
@@ -66,6 +68,8 @@ class Relay:
         self._body: list[bytes] = []
         """What is kept of the request's body, as it goes out."""
         self._chunks_out = False
+        self._trailed: ChunkedReader | None = None
+        """Reads the body whose trailer fields are passed on."""
         self._record: AttemptRecord | None = None
 
     def failed(self, fault: Fault, detail: str = "") -> None:
@@ -75,6 +79,28 @@ class Relay:
     def passes_over(self, fault: Fault) -> bool:
         """The answer itself is ``fault``: has another server been asked instead; ``attempt`` decides."""
         raise RuntimeError("a relay alone cannot try another server")
+
+    @property
+    def plan(self) -> ForwardPlan:
+        """How the location forwards."""
+        return self._plan
+
+    def held_body(self) -> bytes | None:
+        """What came of the request's body so far, None where it is not kept."""
+        return None
+
+    def hints_came(self, head: ResponseHead) -> None:
+        """103 (RFC 8297): a head before the one that counts."""
+        if self._taker is None:
+            pass_hints(self.client, self._plan, head)
+
+    def set_aside(self) -> None:
+        """The server has done its part, and its answer goes no further."""
+        peer = self.peer
+        if peer is not None and peer.fails:
+            peer.note_success()
+        self._body = []
+        self._drop()
 
     # -- the answer ----------------------------------------------------------------------------------------------
 
@@ -97,6 +123,10 @@ class Relay:
             return
         statuses = self._plan.retry_statuses
         if statuses and status in statuses and self.passes_over(statuses[status]):
+            return
+        if status >= 300 and self._plan.intercepts and intercept(self, head):
+            return
+        if head.marked and self._plan.accel is not None and self._plan.accel.heed(self, head):
             return
         if not self._ended:
             client.close_after()  # the server answered before it had the whole request
@@ -124,9 +154,17 @@ class Relay:
         if exchange.error_status:
             exchange.status = exchange.error_status
             line = status_line(exchange.status)
-        sent_on = head.sent_on if plan.filter is None else plan.filter.lines(exchange, head)
+        sent_on = head.sent_on
+        if plan.filter is not None:
+            sent_on = plan.filter.lines(exchange, head)
+        elif head.marked and plan.for_marked is not None:
+            sent_on = plan.for_marked.lines(exchange, head)
         exchange.sent = sent_on
         start = self.plane.head_start(line, plan.server_tokens)
+        if plan.start is not None:
+            start = plan.start(start, head)
+        if exchange.carried is not None:
+            sent_on = exchange.carried.lines + sent_on
         message = b"".join((start, sent_on, framing, client.answer_tail(), body))
         size = len(body)
         exchange.head_sent = len(message) - size
@@ -158,6 +196,7 @@ class Relay:
         body = rest
         framing = b""
         self._chunks_out = self._taker is None and client.exchange.head.minor == 1
+        self._trailed = reader if self._plan.trailers else None
         if self._chunks_out:
             framing = b"Transfer-Encoding: chunked\r\n"
             body = chunk(rest) if rest else b""
@@ -168,7 +207,7 @@ class Relay:
         elif reader.rest is None:
             link.await_chunks(reader)
         else:
-            self._write_head(head, framing, body + LAST_CHUNK if self._chunks_out else body)
+            self._write_head(head, framing, body + self._last_chunk() if self._chunks_out else body)
             self._finish(head.keep_alive and not reader.rest)
             return
         self._write_head(head, framing, body)
@@ -196,10 +235,15 @@ class Relay:
         client = self.client
         client.exchange.body_sent += len(data)
         if self._chunks_out:
-            client.write((chunk(data) if data else b"") + LAST_CHUNK)
+            client.write((chunk(data) if data else b"") + self._last_chunk())
         elif data:
             client.write(data)
         self._finish(not beyond)
+
+    def _last_chunk(self) -> bytes:
+        """The end of a chunked body, with the server's trailer fields where they are passed on."""
+        trailed, self._trailed = self._trailed, None
+        return LAST_CHUNK if trailed is None else b"0\r\n%b\r\n" % trailed.trailer_lines()
 
     def body_ended(self) -> None:
         """The server closed, which ends a body without a length."""

@@ -17,11 +17,21 @@ MOST_HELD: Final = 65536
 class RequestBody(Relay):
     """What is known of the body; ``_body`` is what is kept of it."""
 
-    __slots__ = ("_chunks_in", "_held", "_replayable")
+    __slots__ = ("_chunks_in", "_held", "_own_body", "_replayable")
 
     _chunks_in: bool
     _held: int
+    _own_body: bool
+    """The server gets a body of ours, or none; the client's is nobody's."""
     _replayable: bool
+
+    def _swap_body(self, body: bytes | None) -> bytes:
+        """Send ``body`` in place of the client's; the line that frames it."""
+        self._ended = True
+        self._chunks_in = False
+        if body:
+            self._body = [body]
+        return b"" if body is None else b"Content-Length: %d\r\n" % len(body)
 
     def _wire(self, data: bytes, ended: bool) -> bytes:
         if not self._chunks_in:
@@ -40,9 +50,9 @@ class RequestBody(Relay):
             self._body = []
             self._held = 0
 
-    def _held_body(self) -> bytes | None:
+    def held_body(self) -> bytes | None:
         """What came of the request's body so far, None where it is not kept."""
         wire = b"".join(self._body)
-        if not self._replayable:
+        if not self._replayable or self._own_body:
             return None
         return ChunkedReader().feed(wire) if self._chunks_in else wire

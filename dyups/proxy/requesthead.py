@@ -19,7 +19,7 @@ from dyups.proxy.exchange import Exchange
 class HeadPlan:
     """How one location writes heads; made once.  ``cookies`` reads what servers get of the client's, None for all."""
 
-    __slots__ = ("_connection", "_plain", "_replaced", "_set", "_sets_host", "keeps", "version")
+    __slots__ = ("_connection", "_passes", "_plain", "_replaced", "_set", "_sets_host", "keeps", "version")
 
     def __init__(self, settings: LocationSettings, cookies: Getter | None = None) -> None:
         self.version = b"HTTP/" + settings.proxy_http_version.encode()
@@ -40,7 +40,9 @@ class HeadPlan:
         if cookies is not None and not own_cookie:
             self._set.append((b"Cookie: ", cookies))
         self._replaced = frozenset(names)
-        self._plain = not names
+        self._passes = settings.proxying.proxy_pass_request_headers
+        """The client's fields are passed on at all."""
+        self._plain = self._passes and not names
 
     def write(self, exchange: Exchange, method: bytes, uri: bytes, framing: bytes) -> bytes:
         """The whole head with its empty line.  ``framing`` is the line that tells the body's length, or empty."""
@@ -64,7 +66,8 @@ class HeadPlan:
         if framing:
             out.append(framing[:-2])
         replaced = self._replaced
-        out += [field.line for field in fields if not field.kind and field.name not in replaced]
+        if self._passes:
+            out += [field.line for field in fields if not field.kind and field.name not in replaced]
         return b"\r\n".join(out) + b"\r\n\r\n"
 
 

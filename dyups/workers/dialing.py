@@ -13,9 +13,11 @@ from dyups.proxy.plane import Dial
 def dial_through(reactor: Any) -> Dial:
     """Connects by ``reactor.connectTCP`` and ``reactor.connectUNIX``."""
 
-    def dial(address: Address, factory: IProtocolFactory, timeout: float) -> IConnector:
+    def dial(address: Address, factory: IProtocolFactory, timeout: float, source: str = "") -> IConnector:
         if isinstance(address, TcpAddress):
-            connector: IConnector = reactor.connectTCP(address.host, address.port, factory, timeout)
+            connector: IConnector = reactor.connectTCP(
+                address.host, address.port, factory, timeout, (source, 0) if source else None
+            )
         else:
             connector = reactor.connectUNIX(address.path, factory, timeout)
         return connector

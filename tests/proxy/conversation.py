@@ -157,8 +157,8 @@ class Wire:
 class Dialled:
     """A connection that the proxy is opening: accept or refuse it."""
 
-    def __init__(self, address: Address, factory: Any, timeout: float, world: World) -> None:
-        self.address, self.timeout = address, timeout
+    def __init__(self, address: Address, factory: Any, timeout: float, world: World, source: str = "") -> None:
+        self.address, self.timeout, self.source = address, timeout, source
         self.stopped = False
         self._factory, self._world = factory, world
 
@@ -233,8 +233,8 @@ class World:
     def _tick(self) -> None:
         self.plane.tick()
 
-    def _dial(self, address: Address, factory: Any, timeout: float) -> Any:
-        dialled = Dialled(address, factory, timeout, self)
+    def _dial(self, address: Address, factory: Any, timeout: float, source: str = "") -> Any:
+        dialled = Dialled(address, factory, timeout, self, source)
         self.dialled.append(dialled)
         if self.accept:
             dialled.accept(self.high)

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from dyups.balancing.times import Times
 from dyups.http1.request import RequestHead, read_request
 from dyups.http1.response import read_response
-from dyups.proxy.exchange import AttemptRecord, Exchange
+from dyups.proxy.exchange import AttemptRecord, Carried, Exchange
 from tests.proxy.conversation import attributes
 
 
@@ -24,9 +24,10 @@ class ExchangeTests(SynchronousTestCase):
         fresh, used = Exchange(cast(Any, None)), Exchange(cast(Any, None))
         used.user["a"] = b"1"
         used.attempts.append(AttemptRecord(b"x"))
+        used.carried = Carried(b"A: b")
         used.captures = re.match(b"a", b"a")
         used.upstream_head = read_response(b"HTTP/1.1 200 OK")
-        for name in attributes(Exchange) - kept - {"user", "attempts", "captures", "upstream_head"}:
+        for name in attributes(Exchange) - kept - {"user", "attempts", "captures", "carried", "upstream_head"}:
             before = getattr(used, name)
             setattr(used, name, before + (b"x" if isinstance(before, bytes) else 1))
         head = RequestHead()

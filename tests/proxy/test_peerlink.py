@@ -7,7 +7,7 @@ from typing import Any
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.proxy.peerlink import GONE, IDLE, LAST_WORDS, LONGEST_HEAD
+from dyups.proxy.peerlink import GONE, IDLE, LAST_WORDS
 from tests.proxy.conversation import Wire, World, head, unrest
 
 HTTP = """
@@ -59,8 +59,8 @@ class HeadTests(LinkCase):
 
     def test_too_big(self) -> None:
         """A head beyond the limit is 502, whether it comes in pieces or at once, ended or not."""
-        big = b"HTTP/1.1 200 OK\r\nX: " + b"x" * LONGEST_HEAD
-        for pieces in ([big], [big[:30000], big[30000:]], [big + b"\r\nContent-Length: 0\r\n\r\n"]):
+        big = b"HTTP/1.1 200 OK\r\nX: " + b"x" * 4096
+        for pieces in ([big], [big[:3000], big[3000:]], [big + b"\r\nContent-Length: 0\r\n\r\n"]):
             world = self.begin()
             for piece in pieces:
                 world.servers[0].say(piece)
@@ -69,10 +69,12 @@ class HeadTests(LinkCase):
             self.assertEqual(unrest(world), [])
 
     def test_not_too_big(self) -> None:
-        """A head just within the limit passes."""
-        world = self.begin()
-        world.servers[0].say(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: " + b"x" * 65000 + b"\r\n\r\n")
-        self.assertEqual(head(self.client.read())[0], 200)
+        """A head just within ``proxy_buffer_size`` passes; one more byte is too much."""
+        start = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: "
+        for size, status in ((4096, 200), (4097, 502)):
+            world = self.begin()
+            world.servers[0].say(start + b"x" * (size - len(start) - 4) + b"\r\n\r\n")
+            self.assertEqual(head(self.client.read())[0], status, size)
 
     def test_bad(self) -> None:
         """What is no head, or one that two readers could frame differently, is 502 as soon as that shows."""

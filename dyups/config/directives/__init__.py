@@ -5,6 +5,7 @@
     core      outside ``http``, and ``events``
     http      ``http``, ``server``, ``location``
     proxy     the proxy
+    proxying  what the proxy changes on the way
     logs      access logs
     resolver  name servers
     upstream  the ``upstream`` block, and the commands of a POST
@@ -38,6 +39,7 @@ from dyups.config.directives import (
     known,
     logs,
     proxy,
+    proxying,
     resolver,
     rewrite,
     tls,
@@ -62,6 +64,7 @@ def all_entries() -> Iterator[Entry]:
         headers,
         logs,
         proxy,
+        proxying,
         resolver,
         upstream,
         checks,

@@ -12,13 +12,13 @@ _FAMILIES: dict[str, str] = {
         stream
     """,
     "Choosing a location": """
-        client_body_in_file_only disable_symlinks early_hints
+        disable_symlinks
         http2_body_preread_size http2_chunk_size http2_idle_timeout
         http2_max_concurrent_pushes http2_max_concurrent_streams http2_max_field_size
         http2_max_header_size http2_max_requests http2_push http2_push_preload
         http2_recv_buffer_size http2_recv_timeout http3 http3_hq http3_max_concurrent_streams
         http3_stream_buffer_size keepalive_disable keepalive_min_timeout keepalive_time
-        limit_rate limit_rate_after max_headers msie_padding msie_refresh
+        max_headers msie_padding msie_refresh
         post_action quic_active_connection_id_limit quic_gso quic_host_key
         quic_retry
         send_lowat subrequest_output_buffer_size
@@ -74,16 +74,16 @@ _FAMILIES: dict[str, str] = {
         ssl_handshake_timeout ssl_key_log ssl_ocsp_responder ssl_preread
     """,
     "Proxy": """
-        proxy_allow_upstream proxy_bind proxy_cache_background_update proxy_cache_bypass
+        proxy_allow_upstream proxy_cache_background_update proxy_cache_bypass
         proxy_cache_convert_head proxy_cache_key proxy_cache_lock proxy_cache_lock_age
         proxy_cache_lock_timeout proxy_cache_max_range_offset proxy_cache_methods
         proxy_cache_min_uses proxy_cache_path proxy_cache_purge proxy_cache_revalidate
         proxy_cache_use_stale proxy_cache_valid proxy_connect proxy_connect_address
         proxy_connect_allow proxy_connect_bind proxy_connect_data_timeout proxy_connect_response
-        proxy_cookie_domain proxy_cookie_flags proxy_cookie_path proxy_force_ranges
-        proxy_hide_header proxy_http2_max_concurrent_streams proxy_ignore_headers proxy_limit_rate
-        proxy_method proxy_no_cache proxy_pass_header proxy_pass_trailers proxy_send_lowat
-        proxy_set_body proxy_store proxy_store_access tunnel_pass
+        proxy_force_ranges
+        proxy_http2_max_concurrent_streams
+        proxy_no_cache proxy_send_lowat
+        proxy_store proxy_store_access tunnel_pass
     """,
     "Upstreams": """
         bind_conn check_fastcgi_param dyn_resolve dynamic_resolve jdomain

@@ -87,7 +87,6 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     harmless("proxy_buffering", _ANYWHERE, FLAG, _STREAMS),
     harmless("proxy_buffers", _ANYWHERE, BUFS, _STREAMS),
-    harmless("proxy_buffer_size", _ANYWHERE, SIZE, _STREAMS),
     harmless("proxy_busy_buffers_size", _ANYWHERE, SIZE, _STREAMS),
     harmless("proxy_headers_hash_bucket_size", _ANYWHERE, SIZE, "Names are kept in dictionaries."),
     harmless("proxy_headers_hash_max_size", _ANYWHERE, SIZE, "Names are kept in dictionaries."),

@@ -17,8 +17,8 @@ class Known(SynchronousTestCase):
         for name in (
             "ssl_ocsp_responder",
             "ssi",
-            "auth_basic",
-            "limit_req",
+            "auth_jwt",
+            "perl",
             "fastcgi_pass",
             "uwsgi_read_timeout",
         ):

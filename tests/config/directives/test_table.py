@@ -19,6 +19,7 @@ from tests.config.helpers import message_of
 #: Fields that no single directive sets.
 DERIVED = {
     ("LocationSettings", "access"),  # a family of its own
+    ("LocationSettings", "proxying"),
     ("LocationSettings", "answers"),
     ("LocationSettings", "files"),
     ("LocationSettings", "keepalive_timeout_header"),  # the second argument of keepalive_timeout
