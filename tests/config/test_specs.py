@@ -6,6 +6,7 @@ import pickle
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.config.checks import CheckSpec
 from dyups.config.specs import BalancingSpec, Place, ServerSpec, UpstreamSpec, fold
 
 
@@ -26,6 +27,9 @@ class SpecTests(SynchronousTestCase):
         )
         for spec in (
             UpstreamSpec("x", servers, place=Place("f", 3)),
+            UpstreamSpec(
+                "z", servers, check=CheckSpec("http", send=b"\xff", alive=frozenset({2})), place=Place("f", 4)
+            ),
             UpstreamSpec(
                 "y", servers[:1], BalancingSpec("hash", ("$uri",)), 1, 2.0, 3, 4.0, ("keepalive 1;",)
             ),

@@ -53,6 +53,15 @@ class MapTests(SynchronousTestCase):
         self.map.delete("two")
         self.assertEqual((self.map.find("one"), self.map.find("three")), others)
 
+    def test_watched(self) -> None:
+        """Whoever watches hears of every change, with the group that is there by then, and of nothing else."""
+        heard: list[tuple[bytes, object]] = []
+        self.map.watch = lambda key, group: heard.append((key, group))
+        group = self.map.replace(upstream(99, name="TWO"), RESOLVED)
+        self.map.delete("One")
+        self.map.delete("one")
+        self.assertEqual(heard, [(b"two", group), (b"one", None)])
+
     def test_written(self) -> None:
         """An upstream that is kept as it is written is there in every way, and made when somebody asks for it."""
         text = "upstream Four {\n    server 127.0.0.4:80 weight=2;\n}\n"

@@ -8,6 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.upstreams import parse_commands
+from dyups.config.written import Written
 from dyups.health.checker import LIMITS, Limits
 from dyups.health.wire import End
 from dyups.upstream.map import UpstreamMap
@@ -71,6 +72,14 @@ class CheckingTests(SynchronousTestCase):
         self.assertEqual({str(line.address) for line in self.lines}, {"127.0.0.1:1"})
         self.assertEqual(self.shown(), [("a", "127.0.0.1:1", "up")])
         self.assertEqual(self.checking.report()["generation"], 1)
+
+    def test_not_made(self) -> None:
+        """Upstreams that nobody has asked for stay as they are written: they have no checks."""
+        self.upstreams.keep(Written("plain", "upstream plain {\n    server 127.0.0.1:9;\n}\n"))
+        self.post("a", f"server 127.0.0.1:1; {CHECK}")
+        self.follow()
+        self.assertEqual([group.spec.name for group in self.upstreams.made()], ["a"])
+        self.assertEqual(len(self.shown()), 1)
 
     def test_changes(self) -> None:
         """New servers are checked at once; those of an upstream that is deleted are not checked any more, at once."""
