@@ -6,8 +6,9 @@ directive table: a module is in when every directive that makes it that module i
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
+
+from OpenSSL import SSL
 
 from dyups._version import VERSION
 from dyups.config.directives import Effect, all_entries
@@ -97,5 +98,5 @@ def build_text() -> str:
     arguments = list(configure_arguments(supported_directives()))
     lines = [version_text(), f"nginx version: nginx/{NGINX_VERSION}"]
     if "--with-http_ssl_module" in arguments:
-        lines += [f"built with {ssl.OPENSSL_VERSION}", "TLS SNI support enabled"]
+        lines += [f"built with {SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode()}", "TLS SNI support enabled"]
     return "\n".join([*lines, f"configure arguments: {' '.join(arguments)}"])

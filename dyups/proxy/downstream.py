@@ -149,7 +149,7 @@ class ClientConnection(ClientPhases):
     def _part_of_head(self, data: bytes) -> None:
         self._ahead = data
         if data and not self._started_head:
-            if data[0] < 0x20:  # no request begins so, but a handshake of TLS does: it would wait for an answer
+            if data[0] < 0x20:  # no request begins so, but a TLS handshake does, and waits for an answer
                 self._unread(data)
                 self._refuse_head(RequestRefused(400, "client sent invalid method"))
                 return

@@ -95,6 +95,7 @@ def _context(
     context.clear_mode(
         MODE_ENABLE_PARTIAL_WRITE
     )  # one call takes a whole text, however many records it makes
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # an idle connection needs none
     options = SSL.OP_NO_COMPRESSION | OP_IGNORE_UNEXPECTED_EOF | OP_NO_RENEGOTIATION
     for version, option in _NOT_SPOKEN.items():
         if version not in protocols:

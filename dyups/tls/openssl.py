@@ -29,6 +29,86 @@ ALERT = b"\x15\x03\x03\x00\x02\x02%c"
 UNRECOGNIZED_NAME = 112
 
 
+#: One call moves as many bytes at most; what is there beyond takes another.
+_AT_ONCE = 1 << 18
+
+
+class Pipe:
+    """The bytes' way through the memory BIOs of one connection.
+
+    pyOpenSSL's own calls copy and check more than the work itself costs, and tell by an exception that there is no more
+    to read, which is the ordinary end of every read.  Here that is a return value; every other trouble is still
+    pyOpenSSL's exception.  All pipes share one room: they are used in the reactor's thread alone.
+    """
+
+    __slots__ = ("_connection", "_into", "_out", "_ssl")
+
+    _room = _ffi.new("char[]", _AT_ONCE)
+    _view = _ffi.buffer(_room)
+
+    def __init__(self, connection: SSL.Connection) -> None:
+        self._connection = connection
+        self._ssl = connection._ssl
+        self._into = connection._into_ssl
+        self._out = connection._from_ssl
+
+    def feed(self, data: bytes) -> None:
+        """Bytes from the network."""
+        _lib.BIO_write(self._into, data, len(data))
+
+    def read(self) -> tuple[list[bytes], bool]:
+        """The plain bytes that can be read, and whether the peer has said that no more will come."""
+        pieces: list[bytes] = []
+        _lib.ERR_clear_error()  # what others left there would be taken for ours
+        while True:
+            size = _lib.SSL_read(self._ssl, self._room, _AT_ONCE)
+            if size > 0:
+                pieces.append(self._view[:size])
+                continue
+            reason = _lib.SSL_get_error(self._ssl, size)
+            if reason == _lib.SSL_ERROR_WANT_READ:
+                return pieces, False
+            if reason == _lib.SSL_ERROR_ZERO_RETURN:
+                return pieces, True
+            self._fail(size, pieces)
+
+    def _fail(self, size: int, pieces: list[bytes]) -> None:
+        try:
+            self._connection._raise_ssl_error(self._ssl, size)
+        except Exception as error:
+            raise ReadFailed(pieces, error) from error
+        raise ReadFailed(pieces, SSL.Error([]))
+
+    def write(self, data: bytes) -> None:
+        """Encrypt ``data``, which is not empty; raises ``SSL.Error``."""
+        _lib.ERR_clear_error()
+        sent = _lib.SSL_write(self._ssl, data, len(data))
+        if sent <= 0:
+            self._connection._raise_ssl_error(self._ssl, sent)
+        elif sent < len(data):  # only a context that was made elsewhere takes less than all
+            self.write(data[sent:])
+
+    def take(self) -> bytes:
+        """Bytes for the network; empty where there are none."""
+        size = _lib.BIO_read(self._out, self._room, _AT_ONCE)
+        if size < _AT_ONCE:
+            return self._view[:size] if size > 0 else b""
+        pieces: list[bytes] = []
+        while size > 0:
+            pieces.append(self._view[:size])
+            size = _lib.BIO_read(self._out, self._room, _AT_ONCE)
+        return b"".join(pieces)
+
+
+class ReadFailed(Exception):
+    """What came cannot be read, after ``pieces`` that could."""
+
+    def __init__(self, pieces: list[bytes], error: Exception) -> None:
+        super().__init__(str(error))
+        self.pieces = pieces
+        self.error = error
+
+
 def set_curves(context: SSL.Context, curves: str, what: str) -> None:
     """``SSL_CTX_set1_curves_list``; raises ConfigError in nginx's words."""
     if _lib.SSL_CTX_set1_curves_list(context._context, curves.encode()) != 1:

@@ -19,13 +19,7 @@ from twisted.internet.interfaces import IConsumer, IProtocol, IPushProducer, ITr
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from dyups.tls.openssl import words_of
-
-#: The longest text of one record (RFC 8446 section 5.1): a read gives no more at once.
-_RECORD = 16384
-#: More than what TLS adds to a record, and room for what else may wait to go out.
-_OVERHEAD = 256
-_ROOM = 16384
+from dyups.tls.openssl import Pipe, ReadFailed, words_of
 
 HANDSHAKE, OPEN, ENDING, OVER = range(4)
 STATES = ("HANDSHAKE", "OPEN", "ENDING", "OVER")
@@ -59,6 +53,7 @@ class TlsStream:
         "__weakref__",
         "_client",
         "_owner",
+        "_pipe",
         "_producer",
         "_waiting",
         "connection",
@@ -76,6 +71,7 @@ class TlsStream:
             self.connection.set_connect_state()
         else:
             self.connection.set_accept_state()
+        self._pipe = Pipe(self.connection)
         self._client = client
         self.state = HANDSHAKE
         self.inner: Any = None
@@ -104,7 +100,7 @@ class TlsStream:
         """Bytes from the network."""
         if self.state == OVER:
             return
-        self.connection.bio_write(data)
+        self._pipe.feed(data)
         if self.state == HANDSHAKE:
             self._shake()
             if self.state == HANDSHAKE:
@@ -144,7 +140,7 @@ class TlsStream:
             self.write_raw(alert)
             self._not_shaken("handshake rejected")
             return
-        self._flush(_ROOM)
+        self._flush()
         if failure is not None:
             self._not_shaken(f"SSL_do_handshake() failed {words_of(failure)}")
         elif done:
@@ -163,27 +159,22 @@ class TlsStream:
 
     def _read(self) -> None:
         """Bring up what can be read: in one piece, for what is above may be closed or paused by each."""
-        pieces: list[bytes] = []
-        recv = self.connection.recv
-        end: str | None = None
+        problem = ""
         try:
-            while True:
-                pieces.append(recv(_RECORD))
-        except SSL.WantReadError:
-            pass
-        except (SSL.ZeroReturnError, SSL.SysCallError):
-            end = ""
-        except Exception as error:
-            end = words_of(error)
+            pieces, ended = self._pipe.read()
+        except ReadFailed as failure:
+            pieces, ended = failure.pieces, True
+            # A connection that ended without a goodbye has ended, as with nginx.
+            problem = "" if isinstance(failure.error, SSL.SysCallError) else words_of(failure.error)
         inner = self.inner
         if pieces and inner is not None and self.state != OVER:
             inner.dataReceived(pieces[0] if len(pieces) == 1 else b"".join(pieces))
-        if end is not None and self.state != OVER:
-            self._ended(end)
+        if ended and self.state != OVER:
+            self._ended(problem)
 
     def _ended(self, problem: str) -> None:
         """The peer has said goodbye, or nonsense: no more comes from it."""
-        self._flush(_ROOM)  # the alert, where there is one
+        self._flush()  # the alert, where there is one
         if problem:
             self.raw.abortConnection()
         else:
@@ -194,13 +185,11 @@ class TlsStream:
         if self.state == OPEN:
             if data:
                 try:
-                    sent = self.connection.send(data)
-                    while sent < len(data):  # only a context that was made elsewhere takes less than all
-                        sent += self.connection.send(data[sent:])
+                    self._pipe.write(data)
                 except SSL.Error:
                     self.abortConnection()
                     return
-                self._flush(len(data) + (len(data) // _RECORD + 1) * _OVERHEAD)
+                self._flush()
         elif self.state == HANDSHAKE:
             self._waiting.append(data)
 
@@ -208,17 +197,11 @@ class TlsStream:
         """See ``ITransport``."""
         self.write(b"".join(data))
 
-    def _flush(self, expected: int) -> None:
-        """Send what OpenSSL has ready, ``expected`` bytes or so."""
-        size = expected
-        while True:
-            try:
-                data = self.connection.bio_read(size)
-            except SSL.WantReadError:
-                return
+    def _flush(self) -> None:
+        """Send what OpenSSL has ready."""
+        data = self._pipe.take()
+        if data:
             self.write_raw(data)
-            if len(data) < size:
-                return
 
     # -- closing -------------------------------------------------------------------------------------------------
 
@@ -229,7 +212,7 @@ class TlsStream:
                 self.connection.shutdown()
             except SSL.Error:
                 return
-            self._flush(_OVERHEAD)
+            self._flush()
 
     def loseConnection(self) -> None:
         """Close, once everything has gone out."""
@@ -294,9 +277,13 @@ class TlsStream:
             set_no_delay(enabled)
 
     def get_write_buffer_size(self) -> int:
-        """Bytes that wait below, -1 where it cannot be known."""
-        size = getattr(self.raw, "get_write_buffer_size", None)
-        return -1 if size is None else int(size())
+        """Bytes that wait below, -1 where it cannot be known; Twisted's own transports have no call for it."""
+        raw = self.raw
+        size = getattr(raw, "get_write_buffer_size", None)
+        if size is not None:
+            return int(size())
+        held = getattr(raw, "dataBuffer", None)
+        return -1 if held is None else len(held) - int(raw.offset) + int(raw._tempDataLen)
 
     def fileno(self) -> int:
         """The descriptor, or -1."""

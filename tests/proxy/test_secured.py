@@ -6,9 +6,9 @@ import tempfile
 from pathlib import Path
 
 from OpenSSL import SSL
+from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.proxy import secured
 from tests.proxy.conversation import World, head
 from tests.tls.authority import Authority, Issued, authority, issued
 from tests.tls.peer import Peer, client_side
@@ -25,7 +25,13 @@ class Secured(SynchronousTestCase):
         self.folder = Path(folder.name)
         (self.folder / "ca.pem").write_bytes(authority().pem)
         self.complaints: list[str] = []
-        self.patch(secured, "complain", lambda level, text: self.complaints.append(f"[{level}] {text}"))
+        globalLogPublisher.addObserver(self.hear)
+        self.addCleanup(globalLogPublisher.removeObserver, self.hear)
+
+    def hear(self, event: LogEvent) -> None:
+        """Keep what the error log would have."""
+        if "nginx_level" in event:
+            self.complaints.append(f"[{event['nginx_level']}] {event['text']}")
 
     def certificate(self, name: str, shown: Issued | None = None) -> str:
         """The two directives of a certificate for ``name``."""
@@ -133,6 +139,31 @@ class RequestTests(Secured):
         body = bytes(range(256)) * 2000
         world.servers[0].say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
         self.assertEqual(head(peer.hear())[2], body)
+
+    def test_upgraded_connections(self) -> None:
+        """After 101 bytes go both ways, encrypted towards the client."""
+        upgrade = 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'
+        world = World(
+            "upstream b { server 127.0.0.1:81; }"
+            + self.server("a.example", f"location /ws {{ proxy_pass http://b; {upgrade} }}")
+        )
+        peer = self.peer(world)
+        asked = b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+        peer.say(asked)
+        world.servers[0].read()
+        world.servers[0].say(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\nhello")
+        self.assertTrue(peer.hear().endswith(b"\r\n\r\nhello"))
+        peer.say(b"ping")
+        self.assertEqual(world.servers[0].read(), b"ping")
+        world.servers[0].say(b"pong")
+        self.assertEqual(peer.hear(), b"pong")
+
+    def test_a_page_of_ones_own(self) -> None:
+        """``error_page 497`` may lead plain requests to https."""
+        words = "error_page 497 =301 https://$host$request_uri;"
+        world = World(self.server("a.example", words))
+        status, fields, _ = head(world.ask(b"GET /x?y HTTP/1.1\r\nHost: a.example\r\n\r\n"))
+        self.assertEqual((status, fields["location"]), (301, "https://a.example/x?y"))
 
     def test_a_redirect_stays_with_https(self) -> None:
         """A path in ``return`` becomes a URL of https, without the usual port."""

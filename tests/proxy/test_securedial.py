@@ -7,11 +7,11 @@ from pathlib import Path
 
 from OpenSSL import SSL
 from twisted.internet.interfaces import IProtocolFactory
+from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyClass
 
 from dyups.errors import ConfigError
-from dyups.proxy import attempt
 from dyups.proxy.securedial import SecuredDial
 from dyups.tls.openssl import session_reused
 from tests.proxy.conversation import Wire, World, head
@@ -31,7 +31,13 @@ class Servers(SynchronousTestCase):
         self.folder = Path(folder.name)
         (self.folder / "ca.pem").write_bytes(authority().pem)
         self.complaints: list[str] = []
-        self.patch(attempt, "complain", lambda level, text: self.complaints.append(f"[{level}] {text}"))
+        globalLogPublisher.addObserver(self.hear)
+        self.addCleanup(globalLogPublisher.removeObserver, self.hear)
+
+    def hear(self, event: LogEvent) -> None:
+        """Keep what the error log would have."""
+        if "nginx_level" in event:
+            self.complaints.append(f"[{event['nginx_level']}] {event['text']}")
 
     def world(self, locations: str, servers: str = "server 192.0.2.1:443;", **options: object) -> World:
         """The upstream ``b`` of ``servers``, and a server with those locations."""

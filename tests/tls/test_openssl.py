@@ -7,6 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.errors import ConfigError
 from dyups.tls.openssl import (
+    Pipe,
+    ReadFailed,
     _fourth,
     drain,
     session_id,
@@ -47,6 +49,23 @@ class OpenSslTests(SynchronousTestCase):
         self.assertEqual((session_id(fresh), session_reused(fresh)), (b"", False))
         made = spoken(server_side(issued("a")), client)
         self.assertEqual(len(session_id(made)), 32)
+
+    def test_pipes(self) -> None:
+        """Bytes of any number go through at once, and an error of another connection is not theirs."""
+        connection = spoken(server_side(issued("a")), client_side())
+        pipe = Pipe(connection)
+        with self.assertRaises(ConfigError):
+            set_curves(SSL.Context(SSL.TLS_METHOD), "nonsense", "test")
+        self.assertEqual(pipe.read(), ([], False))
+        pipe.write(b"x" * 1_000_000)
+        self.assertGreater(len(pipe.take()), 1_000_000)
+        self.assertEqual(pipe.take(), b"")
+        pipe.feed(b"nonsense that is long enough")
+        with self.assertRaises(ReadFailed) as caught:
+            pipe.read()
+        self.assertEqual(caught.exception.pieces, [])
+        self.assertIsInstance(caught.exception.error, SSL.Error)
+        self.assertRaises(SSL.Error, Pipe(SSL.Connection(client_side(), None)).write, b"x")
 
     def test_elements(self) -> None:
         """The fourth element of a sequence, with short and long lengths."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from OpenSSL import SSL
@@ -222,3 +223,5 @@ class StreamTests(SynchronousTestCase):
         bare: Any = object()
         self.stream.raw = bare
         self.assertEqual(self.stream.get_write_buffer_size(), -1)
+        bare = self.stream.raw = SimpleNamespace(dataBuffer=b"12345", offset=2, _tempDataLen=10)
+        self.assertEqual(self.stream.get_write_buffer_size(), 13)
