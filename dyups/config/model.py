@@ -184,6 +184,8 @@ class LocationSettings:
     """(field name as written, value); an empty value keeps the field from being sent."""
     resolver: ResolverSpec | None = None
     resolver_timeout: float = 30.0
+    session_sticky_hide_cookie: str = ""
+    """The upstream whose cookie servers are not to see."""
     send_timeout: float = 60.0
     server_tokens: bool = True
     tcp_nodelay: bool = True

@@ -159,6 +159,8 @@ class Relay:
             sent_on = plan.filter.lines(exchange, head)
         elif head.marked and plan.for_marked is not None:
             sent_on = plan.for_marked.lines(exchange, head)
+        if self._group.sticky is not None and self.peer is not None:
+            sent_on = self._group.sticky.answer(exchange, self.peer, exchange.status, sent_on)
         exchange.sent = sent_on
         start = self.plane.head_start(line, plan.server_tokens)
         if plan.start is not None:

@@ -14,6 +14,7 @@
     rewrite   rewriting and routing
     files     plain files
     headers   fields of answers
+    sticky    sticky sessions
     tls       TLS on either side
     dyups     the module's own
     known     nginx's directives that are refused
@@ -42,6 +43,7 @@ from dyups.config.directives import (
     proxying,
     resolver,
     rewrite,
+    sticky,
     tls,
     upstream,
 )
@@ -66,6 +68,7 @@ def all_entries() -> Iterator[Entry]:
         proxy,
         proxying,
         resolver,
+        sticky,
         upstream,
         checks,
         tls,

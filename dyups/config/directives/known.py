@@ -87,7 +87,7 @@ _FAMILIES: dict[str, str] = {
     """,
     "Upstreams": """
         bind_conn check_fastcgi_param dyn_resolve dynamic_resolve jdomain
-        session_sticky_header session_sticky_hide_cookie sticky_cookie_insert upstream_conf vnswrr
+        session_sticky_header sticky_cookie_insert upstream_conf vnswrr
     """,
     "Other protocols": """
         fastcgi_catch_stderr fastcgi_index fastcgi_keep_conn fastcgi_param fastcgi_pass
