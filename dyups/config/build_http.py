@@ -33,6 +33,7 @@ from dyups.config.names import NO_NAME, parse_server_name
 from dyups.config.parser import Directive
 from dyups.config.routing import FileSettings
 from dyups.config.scope import Scope
+from dyups.config.scripts import LuaSettings
 from dyups.config.tables import read_map, read_split_clients
 from dyups.config.upstreams import upstream_of
 from dyups.config.variables import constant
@@ -70,6 +71,7 @@ def build_http(directive: Directive, scope: Scope, outer: Values) -> Http:
         upstreams,
         dyups,
         user_variables=scope.user,
+        lua=LuaSettings(prefix=scope.prefix, **values.of(LuaSettings)),
         defined=scope.defined,
         **names,
         **values.of(Http),

@@ -14,7 +14,8 @@ from dyups.config.build_proxy import parse_proxy_pass
 from dyups.config.build_rewrite import parse_condition, parse_rewrite
 from dyups.config.checks import FORMS as CHECK_FORMS
 from dyups.config.directives import check
-from dyups.config.directives.entry import Context
+from dyups.config.directives.entry import Call, Context
+from dyups.config.directives.scripts import code_of
 from dyups.config.merge import Values, read_block
 from dyups.config.model import (
     Content,
@@ -33,6 +34,7 @@ from dyups.config.parser import Directive, encode
 from dyups.config.regex import compile_regex
 from dyups.config.routing import AnswerSettings, BreakStep, IfStep, LimitExceptStep
 from dyups.config.scope import Scope
+from dyups.config.scripts import ScriptContent
 from dyups.config.values import parse_number
 from dyups.config.variables import concatenate, constant, is_changeable
 from dyups.errors import ConfigError
@@ -281,6 +283,12 @@ def _break(inside: Inside, directive: Directive) -> None:
     inside.steps.append(BreakStep())
 
 
+def _content_by_lua(inside: Inside, directive: Directive) -> None:
+    place = Place(directive.file, directive.line)
+    code = code_of(Call(directive.name, directive.args, inside.scope, place))
+    inside.hold(ScriptContent(code), "content_by_lua")
+
+
 def _internal(inside: Inside, directive: Directive) -> None:
     inside.internal = True
 
@@ -288,6 +296,7 @@ def _internal(inside: Inside, directive: Directive) -> None:
 _HANDLERS: dict[str, Callable[[Inside, Directive], None]] = {
     "break": _break,
     "check_status": _check_status,
+    **dict.fromkeys(("content_by_lua", "content_by_lua_block", "content_by_lua_file"), _content_by_lua),
     "dyups_interface": _resource,
     "echo": _echo,
     "if": _if,

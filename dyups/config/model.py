@@ -23,6 +23,7 @@ from dyups.config.routing import (
     LimitExceptStep,
     RewriteStep,
 )
+from dyups.config.scripts import LocationScripts, LuaSettings, ScriptContent
 from dyups.config.specs import DEFAULT_LINE as DEFAULT_LINE
 from dyups.config.specs import BalancingSpec as BalancingSpec
 from dyups.config.specs import Place as Place
@@ -93,7 +94,7 @@ class ResourceContent:
     args: tuple[str, ...] = ()
 
 
-Content = ProxyPass | Echo | ResourceContent
+Content = ProxyPass | Echo | ResourceContent | ScriptContent
 
 
 class LogEscape(Enum):
@@ -153,12 +154,14 @@ class LocationSettings:
         "access": AccessSettings,
         "answers": AnswerSettings,
         "files": FileSettings,
+        "scripts": LocationScripts,
         "proxying": ProxyingSettings,
     }
     """Fields that are settings of a module of their own."""
     access: AccessSettings = AccessSettings()
     answers: AnswerSettings = field(default_factory=AnswerSettings)
     files: FileSettings = field(default_factory=FileSettings)
+    scripts: LocationScripts = LocationScripts()
     access_log: tuple[AccessLog | None, ...] = ()
     """None stands for ``off``, which wins over the others of its block."""
     client_body_timeout: float = 60.0
@@ -323,6 +326,7 @@ class Http:
     upstreams: tuple[UpstreamSpec, ...] = ()
     """In order; each ``place.file`` tells whether the block came from the dump file."""
     dyups: DyupsSettings = DyupsSettings()
+    lua: LuaSettings = LuaSettings()
     log_format: tuple[LogFormat, ...] = ()
     """As written, in order; each ``access_log`` has its own at hand."""
     resolver: ResolverSpec | None = None

@@ -56,12 +56,16 @@ def format_line(event: LogEvent, level: str) -> str:
     stamp = time.strftime("%Y/%m/%d %H:%M:%S", time.localtime(event.get("log_time", time.time())))
     text = formatEvent(event)
     if "nginx_level" in event:
-        text = _CONTROLS.sub(lambda match: f"\\x{ord(match[0]):02X}", text)
+        text = "\n".join(map(_escaped, (text, *event.get("further", ()))))
     failure = event.get("log_failure")
     if failure is not None:
         text = f"{text}\n{failure.getTraceback()}"
     text = text.strip().replace("\n", "\n\t")
     return f"{stamp} [{level}] {os.getpid()}#{threading.get_native_id()}: {text}\n"
+
+
+def _escaped(line: str) -> str:
+    return _CONTROLS.sub(lambda match: f"\\x{ord(match[0]):02X}", line)
 
 
 def make_folder(path: str) -> None:

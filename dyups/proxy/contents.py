@@ -20,6 +20,7 @@ from dyups.proxy.literals import ImplicitGroups
 from dyups.proxy.passage import Phase
 from dyups.proxy.plane import DataPlane
 from dyups.proxy.restrictions import Restrictions
+from dyups.proxy.scripting import NO_SCRIPTS, Scripting
 from dyups.proxy.serving import DISCARD, Serving
 from dyups.proxy.tryfiles import TryPhase
 from dyups.upstream.group import Group
@@ -88,9 +89,11 @@ class LocationMaker:
         literals: Mapping[bytes, Group],
         *,
         any_literal: bool = False,
+        scripts: Scripting = NO_SCRIPTS,
     ) -> None:
         self._plane = plane
-        self._resources = resources
+        self._resources = {**resources, **scripts.contents()}
+        self._scripts = scripts
         self._restrictions = Restrictions(plane)
         self._implicit = ImplicitGroups(literals, any_literal=any_literal)
 
@@ -109,6 +112,8 @@ class LocationMaker:
 
     def phases(self, location: Location) -> tuple[Phase, ...]:
         """What the location does between the rewrite phase and its content."""
+        scripts = self._scripts
+        access = self._restrictions.phases(location)
         files = location.settings.files
         tries = () if files.try_files is None else (TryPhase(files.try_files, files),)
-        return (*self._restrictions.phases(location), *tries)
+        return (*scripts.before_access(location), *access, *scripts.after_access(location), *tries)

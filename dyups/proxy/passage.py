@@ -36,7 +36,7 @@ class Phase(Protocol):
 class Passage:
     """One request and the phases still before it."""
 
-    __slots__ = ("_at", "_held", "_phases", "_running", "_went_on", "cancel", "client", "ended")
+    __slots__ = ("_at", "_held", "_phases", "_running", "_went_on", "_when_read", "cancel", "client", "ended")
 
     def __init__(self, client: ClientPhases, phases: tuple[Phase, ...], body: bytes, ended: bool) -> None:
         self.client = client
@@ -49,6 +49,7 @@ class Passage:
         self._held = [body] if body else []
         self._running = False
         self._went_on = False
+        self._when_read: Callable[[], object] | None = None
 
     @property
     def body(self) -> bytes:
@@ -97,8 +98,20 @@ class Passage:
             self._held.append(data)
             self.client.exchange.held = self.body
         self.ended = ended
-        if sum(map(len, self._held)) > MOST_HELD:
-            self.client.pause_body()
+        if self._when_read is None:
+            if sum(map(len, self._held)) > MOST_HELD:
+                self.client.pause_body()
+        elif ended:
+            call, self._when_read = self._when_read, None
+            call()
+
+    def read_all(self, call: Callable[[], object]) -> None:
+        """A phase that waits wants the whole body: take all of it, and ``call`` when it is there.
+
+        How much that may be is ``client_max_body_size``'s to say.
+        """
+        self._when_read = call
+        self.client.resume_body()
 
     def client_paused(self) -> None:
         """Nothing is being sent."""

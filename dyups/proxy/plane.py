@@ -21,8 +21,8 @@ from dyups.upstream.map import UpstreamMap
 
 if TYPE_CHECKING:
     from dyups.config.tls import ProxyTls
-    from dyups.proxy.plan import Channels
     from dyups.proxy.exchange import Exchange
+    from dyups.proxy.plan import Channels
     from dyups.proxy.resolving import TargetNames
 
 _log = Logger(namespace="dyups.proxy")
@@ -157,3 +157,15 @@ def _unlogged(exchange: Exchange) -> None:
 def complain(level: str, text: str) -> None:
     """Write ``text`` to the error log at nginx's ``level``."""
     _log.emit(LEVELS[level], "{text}", text=text, nginx_level=level)
+
+
+def complain_lines(level: str, start: str, text: str, end: str = "") -> None:
+    """Write several lines as one entry: ``end`` goes with the first line of ``text``, the further ones are indented."""
+    first, *further = text.split("\n")
+    _log.emit(
+        LEVELS[level],
+        "{text}",
+        text=start + first + end,
+        nginx_level=level,
+        further=[line.expandtabs(4) for line in further],
+    )

@@ -171,6 +171,11 @@ class ZoneReader:
         self._place = begin.place
 
     @property
+    def slot(self) -> int:
+        """Which of the workers' slots is ours."""
+        return self._slot
+
+    @property
     def place(self) -> int:
         """How far was read."""
         return self._place

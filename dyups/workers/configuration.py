@@ -16,6 +16,7 @@ from dyups.config.parser import Tree, parse_file
 from dyups.proxy.variables import ProxyVariables
 from dyups.workers.certificates import read_certificates
 from dyups.workers.privileges import NO_CHOICE, Choice, choose
+from dyups.workers.scripting import check_scripts
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def read_configuration(source: Source) -> Configuration:
     tree = tree._replace(directives=ahead + tree.directives)
     found = built(tree, prefix, source.error_log)
     certificates = read_certificates(found.http)
+    check_scripts(found.http)
     return replace(found, serve_as=choose(tree, found.settings), certificates=certificates)
 
 

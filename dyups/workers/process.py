@@ -26,6 +26,7 @@ from dyups.workers.configuration import Configuration
 from dyups.workers.listening import close_all, open_all
 from dyups.workers.naming import Naming
 from dyups.workers.notify import NOBODY, Manager
+from dyups.workers.scripting import ProcessScripts
 from dyups.workers.serving import ServingSide, api_enabled, query_of
 from dyups.workers.signals import Signals, refuse_upgrade
 from dyups.workers.storing import store_of, threads_of, watch_of
@@ -80,6 +81,7 @@ class ServingProcess(Service):
             query_of(dict(truth.constants)),
             checks=lambda: succeed(self._health.report()),
             attempts_wanted=configuration.attempts_wanted,
+            scripts=ProcessScripts(http, self.verbs, reactor),
             certificates=configuration.certificates,
         )
         self._sockets = open_all(http.listens)
@@ -116,9 +118,9 @@ class ServingProcess(Service):
         yield super().stopService()  # type: ignore[no-untyped-call]
         self._manager.stopping()
         self._signals.uninstall()
+        self._presence.end()
         self._naming.stop()
         self._health.stop()
-        self._presence.end()
         if self._quitting.running:
             self._quitting.stop()
         yield self._stop_accepting()

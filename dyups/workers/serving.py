@@ -25,6 +25,7 @@ from dyups.proxy.listener import Listener, limits_of
 from dyups.proxy.literals import constant_groups
 from dyups.proxy.plane import DataPlane, complain
 from dyups.proxy.resolving import TargetNames
+from dyups.proxy.scripting import NO_SCRIPTS
 from dyups.proxy.securedial import ChannelTable
 from dyups.proxy.serving import Serving
 from dyups.proxy.webresource import ResourceServing
@@ -33,6 +34,7 @@ from dyups.upstream.map import UpstreamMap
 from dyups.upstream.names import Resolvers
 from dyups.upstream.resolve import NameQuery
 from dyups.workers.dialing import dial_through
+from dyups.workers.scripting import ProcessScripts
 
 
 class ServingSide:
@@ -53,6 +55,7 @@ class ServingSide:
         attempts_wanted: bool,
         checks: Report = nothing_checked,
         certificates: Mapping[str, bytes] | None = None,
+        scripts: ProcessScripts | None = None,
     ) -> None:
         self._reactor = reactor
         self._interface = interface
@@ -60,9 +63,9 @@ class ServingSide:
         deadlines = Deadlines(reactor, period_for(limits_of(http)), self._tick)
         self.plane = DataPlane(upstreams, deadlines, dial_through(reactor), attempts_wanted=attempts_wanted)
         self.plane.names = TargetNames(Resolvers(reactor, self._in_thread))
-        self.plane.in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
         files = RememberingFiles(certificates)
         self.plane.channels = ChannelTable(files)
+        self.plane.in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
         self.access_logs = AccessLogs(http, partial(complain, "alert"))
         self.plane.log = self.access_logs.write
         literals, _ = constant_groups(http, lenient=True, query=query)
@@ -71,7 +74,9 @@ class ServingSide:
             {"check_status": self._serve_checks, "dyups_interface": self._serve_interface},
             literals,
             any_literal=http.dyups.dyups_literal_targets,
+            scripts=scripts or NO_SCRIPTS,
         )
+        self._scripts = scripts
         self._listeners = [Listener(listen, self.plane, make, files) for listen in http.listens]
         self._ports: list[IListeningPort] = []
 
@@ -96,6 +101,8 @@ class ServingSide:
 
     def start(self) -> None:
         """Begin to enforce time limits, and to write access logs."""
+        if self._scripts is not None:
+            self._scripts.start()
         self.plane.deadlines.start()
         self.access_logs.start(self._reactor)
         # However the process ends: what connections tell as they are closed after that is written at once.
@@ -124,6 +131,8 @@ class ServingSide:
 
     def stop(self) -> None:
         """Enforce no more time limits, and write what waits for the access logs."""
+        if self._scripts is not None:
+            self._scripts.stop()
         self.access_logs.stop()
         self.plane.deadlines.stop()
 
@@ -137,9 +146,7 @@ def api_enabled(http: Http) -> bool:
     """May scripts change upstreams: with ``dyups_api on``, or where a ``dyups_interface`` is, as in the C module."""
     if http.dyups.dyups_api:
         return True
-    return any(
-        _has_interface(inner_locations(server)) for listen in http.listens for server in listen.servers
-    )
+    return any(_has_interface(inner_locations(server)) for listen in http.listens for server in listen.servers)
 
 
 def _has_interface(locations: tuple[Location, ...]) -> bool:

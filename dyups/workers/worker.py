@@ -32,6 +32,7 @@ from dyups.shared.zone import ZoneReader
 from dyups.upstream.verdicts import Judge, Verdict
 from dyups.workers.configuration import Configuration
 from dyups.workers.link import State, WorkerEnd
+from dyups.workers.scripting import Place, ProcessScripts
 from dyups.workers.serving import ServingSide, api_enabled, query_of
 from dyups.workers.signals import Signals
 from dyups.workers.snapshot import Snapshot, filled
@@ -82,6 +83,12 @@ class Worker:
             reactor,
             query_of(dict(snapshot.constants)),
             checks=self.link.checks,
+            scripts=ProcessScripts(
+                configuration.http,
+                self.verbs,
+                reactor,
+                Place(zone.slot, configuration.settings.worker_processes),
+            ),
             attempts_wanted=configuration.attempts_wanted,
             certificates=snapshot.certificates,
         )

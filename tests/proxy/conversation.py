@@ -29,6 +29,7 @@ from dyups.proxy.literals import constant_groups
 from dyups.proxy.peerlink import IDLE, PeerLink
 from dyups.proxy.plane import DataPlane
 from dyups.proxy.resolving import TargetNames
+from dyups.proxy.scripting import NO_SCRIPTS, Scripting
 from dyups.proxy.serving import Serving
 from dyups.proxy.variables import ProxyVariables, variables_of_run_time
 from dyups.upstream.map import UpstreamMap
@@ -157,7 +158,9 @@ class Wire:
 class Dialled:
     """A connection that the proxy is opening: accept or refuse it."""
 
-    def __init__(self, address: Address, factory: Any, timeout: float, world: World, source: str = "") -> None:
+    def __init__(
+        self, address: Address, factory: Any, timeout: float, world: World, source: str = ""
+    ) -> None:
         self.address, self.timeout, self.source = address, timeout, source
         self.stopped = False
         self._factory, self._world = factory, world
@@ -202,6 +205,7 @@ class World:
         period: float = 1.0,
         resources: dict[str, Callable[[Location], Serving]] | None = None,
         names: CachesOf | None = None,
+        scripts: Callable[[World], Scripting] = lambda world: NO_SCRIPTS,
     ) -> None:
         self.clock = Clock()
         variables = ProxyVariables()
@@ -226,7 +230,9 @@ class World:
             self.plane.names = TargetNames(names)
         literals, self.warnings = constant_groups(self.http, lenient=True, query=lambda name: ("192.0.2.1",))
         any_literal = self.http.dyups.dyups_literal_targets
-        make = LocationMaker(self.plane, resources or {}, literals, any_literal=any_literal)
+        make = LocationMaker(
+            self.plane, resources or {}, literals, any_literal=any_literal, scripts=scripts(self)
+        )
         self.listeners = [Listener(listen, self.plane, make) for listen in self.http.listens]
         self.deadlines.start()
 

@@ -8,14 +8,15 @@
     proxying  what the proxy changes on the way
     logs      access logs
     resolver  name servers
+    sticky    sticky sessions
     upstream  the ``upstream`` block, and the commands of a POST
     check     active health checks
+    tls       TLS on either side
     access    who may ask
     rewrite   rewriting and routing
     files     plain files
     headers   fields of answers
-    sticky    sticky sessions
-    tls       TLS on either side
+    scripts   Lua, hooks in Python
     dyups     the module's own
     known     nginx's directives that are refused
 
@@ -29,7 +30,6 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from dyups.config.directives import check as checks
 from dyups.config.directives import (
     access,
     core,
@@ -43,13 +43,16 @@ from dyups.config.directives import (
     proxying,
     resolver,
     rewrite,
+    scripts,
     sticky,
     tls,
     upstream,
 )
+from dyups.config.directives import check as checks
 from dyups.config.directives.entry import Call, Context, Effect, Entry
 from dyups.config.parser import Directive
 from dyups.config.scope import Scope
+from dyups.config.specs import Place
 from dyups.errors import ConfigError
 
 __all__ = ["Call", "Context", "Effect", "Entry", "all_entries", "check", "find", "read"]
@@ -73,6 +76,7 @@ def all_entries() -> Iterator[Entry]:
         checks,
         tls,
         access,
+        scripts,
         known,
     ):
         yield from family.ENTRIES
@@ -129,6 +133,8 @@ def read(entry: Entry, directive: Directive, scope: Scope) -> Any:
     if entry.kind.read is None:
         return None
     try:
-        return entry.kind.read(Call(directive.name, directive.args, scope))
+        return entry.kind.read(
+            Call(directive.name, directive.args, scope, Place(directive.file, directive.line))
+        )
     except ConfigError as error:
         raise directive.error(error.message) from None

@@ -13,6 +13,7 @@ from enum import Enum, Flag, auto
 from typing import Any, NamedTuple
 
 from dyups.config.scope import Scope
+from dyups.config.specs import Place
 
 
 class Context(Flag):
@@ -52,6 +53,8 @@ class Call(NamedTuple):
     name: str
     args: tuple[str, ...]
     scope: Scope
+    place: Place = Place()
+    """Where the directive stands."""
 
 
 class Fields(dict[str, Any]):

@@ -12,17 +12,13 @@ _FAMILIES: dict[str, str] = {
         stream
     """,
     "Choosing a location": """
-        disable_symlinks
-        http2_body_preread_size http2_chunk_size http2_idle_timeout
+        disable_symlinks http2_body_preread_size http2_chunk_size http2_idle_timeout
         http2_max_concurrent_pushes http2_max_concurrent_streams http2_max_field_size
         http2_max_header_size http2_max_requests http2_push http2_push_preload
         http2_recv_buffer_size http2_recv_timeout http3 http3_hq http3_max_concurrent_streams
-        http3_stream_buffer_size keepalive_disable keepalive_min_timeout keepalive_time
-        max_headers msie_padding msie_refresh
-        post_action quic_active_connection_id_limit quic_gso quic_host_key
-        quic_retry
-        send_lowat subrequest_output_buffer_size
-
+        http3_stream_buffer_size keepalive_disable keepalive_min_timeout keepalive_time max_headers
+        msie_padding msie_refresh post_action quic_active_connection_id_limit quic_gso quic_host_key
+        quic_retry send_lowat subrequest_output_buffer_size
     """,
     "Variables": """
         geoip_city geoip_country geoip_org geoip_proxy geoip_proxy_recursive js_access
@@ -55,14 +51,13 @@ _FAMILIES: dict[str, str] = {
         xslt_string_param xslt_stylesheet xslt_types
     """,
     "Access": """
-        auth_jwt auth_jwt_claim_set auth_jwt_header_set
-        auth_jwt_key_file auth_jwt_key_request auth_jwt_leeway auth_jwt_type
-        limit_conn limit_conn_dry_run limit_conn_log_level limit_conn_status
-        limit_conn_zone limit_req limit_req_dry_run limit_req_log_level limit_req_status
-        limit_req_whitelist limit_req_zone limit_zone referer_hash_bucket_size referer_hash_max_size
-        secure_link secure_link_md5 secure_link_secret sysguard sysguard_cpu sysguard_free
-        sysguard_interval sysguard_load sysguard_log_level sysguard_mem sysguard_mode sysguard_rt
-        sysguard_swap user_agent valid_referers
+        auth_jwt auth_jwt_claim_set auth_jwt_header_set auth_jwt_key_file auth_jwt_key_request
+        auth_jwt_leeway auth_jwt_type limit_conn limit_conn_dry_run limit_conn_log_level
+        limit_conn_status limit_conn_zone limit_req limit_req_dry_run limit_req_log_level
+        limit_req_status limit_req_whitelist limit_req_zone limit_zone referer_hash_bucket_size
+        referer_hash_max_size secure_link secure_link_md5 secure_link_secret sysguard sysguard_cpu
+        sysguard_free sysguard_interval sysguard_load sysguard_log_level sysguard_mem sysguard_mode
+        sysguard_rt sysguard_swap user_agent valid_referers
     """,
     "Logs and status": """
         api health_check match mirror mirror_request_body ntlm open_log_file_cache queue req_status
@@ -80,9 +75,7 @@ _FAMILIES: dict[str, str] = {
         proxy_cache_min_uses proxy_cache_path proxy_cache_purge proxy_cache_revalidate
         proxy_cache_use_stale proxy_cache_valid proxy_connect proxy_connect_address
         proxy_connect_allow proxy_connect_bind proxy_connect_data_timeout proxy_connect_response
-        proxy_force_ranges
-        proxy_http2_max_concurrent_streams
-        proxy_no_cache proxy_send_lowat
+        proxy_force_ranges proxy_http2_max_concurrent_streams proxy_no_cache proxy_send_lowat
         proxy_store proxy_store_access tunnel_pass
     """,
     "Upstreams": """
@@ -101,23 +94,17 @@ _FAMILIES: dict[str, str] = {
         scgi_pass uwsgi_modifier1 uwsgi_modifier2 uwsgi_param uwsgi_pass
     """,
     "Lua and echo": """
-        access_by_lua access_by_lua_block access_by_lua_file balancer_by_lua_block
-        balancer_by_lua_file body_filter_by_lua body_filter_by_lua_block body_filter_by_lua_file
-        content_by_lua content_by_lua_block content_by_lua_file echo_after_body echo_before_body
-        echo_blocking_sleep echo_duplicate echo_end echo_exec echo_flush echo_foreach_split
-        echo_location echo_location_async echo_read_request_body echo_request_body echo_reset_timer
-        echo_sleep echo_status echo_subrequest echo_subrequest_async exit_worker_by_lua_block
-        header_filter_by_lua header_filter_by_lua_block header_filter_by_lua_file init_by_lua
-        init_by_lua_block init_by_lua_file init_worker_by_lua init_worker_by_lua_block
-        init_worker_by_lua_file log_by_lua log_by_lua_block log_by_lua_file lua_capture_error_log
-        lua_check_client_abort lua_code_cache lua_load_resty_core lua_need_request_body
-        lua_package_cpath lua_package_path lua_shared_dict lua_socket_buffer_size
-        lua_socket_connect_timeout lua_socket_keepalive_timeout lua_socket_log_errors
-        lua_socket_pool_size lua_socket_read_timeout lua_socket_send_timeout
+        balancer_by_lua_block balancer_by_lua_file body_filter_by_lua body_filter_by_lua_block
+        body_filter_by_lua_file echo_after_body echo_before_body echo_blocking_sleep echo_duplicate
+        echo_end echo_exec echo_flush echo_foreach_split echo_location echo_location_async
+        echo_read_request_body echo_request_body echo_reset_timer echo_sleep echo_status
+        echo_subrequest echo_subrequest_async exit_worker_by_lua_block lua_capture_error_log
+        lua_check_client_abort lua_load_resty_core lua_need_request_body lua_package_cpath
+        lua_socket_buffer_size lua_socket_connect_timeout lua_socket_keepalive_timeout
+        lua_socket_log_errors lua_socket_pool_size lua_socket_read_timeout lua_socket_send_timeout
         lua_ssl_trusted_certificate lua_ssl_verify_depth
         lua_transform_underscores_in_response_headers lua_use_default_type more_clear_headers
-        more_clear_input_headers more_set_headers more_set_input_headers rewrite_by_lua
-        rewrite_by_lua_block rewrite_by_lua_file rewrite_by_lua_no_postpone
+        more_clear_input_headers more_set_headers more_set_input_headers rewrite_by_lua_no_postpone
         server_rewrite_by_lua_block set_by_lua set_by_lua_block set_by_lua_file
         ssl_certificate_by_lua_block ssl_client_hello_by_lua_block ssl_session_fetch_by_lua_block
         ssl_session_store_by_lua_block

@@ -19,9 +19,12 @@ from tests.config.helpers import message_of
 #: Fields that no single directive sets.
 DERIVED = {
     ("LocationSettings", "access"),  # a family of its own
-    ("LocationSettings", "proxying"),
     ("LocationSettings", "answers"),
     ("LocationSettings", "files"),
+    ("LocationSettings", "proxying"),
+    ("LocationSettings", "scripts"),
+    ("Http", "lua"),
+    ("LuaSettings", "prefix"),
     ("LocationSettings", "keepalive_timeout_header"),  # the second argument of keepalive_timeout
 }
 FAMILIES = (
