@@ -15,7 +15,9 @@ from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost, ConnectionRefusedError
 from twisted.internet.interfaces import IConsumer, IPushProducer, ITransport
 from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from dyups.config.build import build
@@ -322,3 +324,16 @@ def attributes(kind: type) -> set[str]:
         for base in kind.__mro__
         for name in (*getattr(base, "__slots__", ()), *getattr(base, "__mypyc_attrs__", ()))
     }
+
+
+def complaints(case: SynchronousTestCase) -> list[tuple[str, str]]:
+    """What the error log hears until the end of ``case``: level and text of each line."""
+    lines: list[tuple[str, str]] = []
+
+    def note(event: dict[str, Any]) -> None:
+        if "nginx_level" in event:
+            lines.append((str(event["nginx_level"]), str(event["text"])))
+
+    globalLogPublisher.addObserver(note)
+    case.addCleanup(globalLogPublisher.removeObserver, note)
+    return lines

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.errors import RequestRefused
 from dyups.proxy.answering import ClientAnswers
-from tests.proxy.conversation import World, get, head
+from tests.proxy.conversation import World, complaints, get, head
 
 CONFIG = """
 upstream one { server 127.0.0.1:9001; }
@@ -82,14 +81,7 @@ class LogTests(SynchronousTestCase):
     """What the error log hears."""
 
     def setUp(self) -> None:
-        self.lines: list[tuple[str, str]] = []
-
-        def note(event: dict[str, object]) -> None:
-            if "nginx_level" in event:
-                self.lines.append((str(event["nginx_level"]), str(event["text"])))
-
-        globalLogPublisher.addObserver(note)
-        self.addCleanup(globalLogPublisher.removeObserver, note)
+        self.lines = complaints(self)
         self.world = World("client_max_body_size 5; client_body_timeout 5s;" + CONFIG)
         self.client = self.world.client()
 

@@ -24,12 +24,20 @@ class ExchangeTests(SynchronousTestCase):
         fresh, used = Exchange(cast(Any, None)), Exchange(cast(Any, None))
         used.user["a"] = b"1"
         used.attempts.append(AttemptRecord(b"x"))
+        used.real_address = (b"192.0.2.1", 0)
         used.carried = Carried(b"A: b")
         used.captures = re.match(b"a", b"a")
         used.upstream_head = read_response(b"HTTP/1.1 200 OK")
-        for name in attributes(Exchange) - kept - {"user", "attempts", "captures", "carried", "upstream_head"}:
+        for name in (
+            attributes(Exchange) - kept - {"user", "attempts", "captures", "carried", "real_address", "upstream_head"}
+        ):
             before = getattr(used, name)
-            setattr(used, name, before + (b"x" if isinstance(before, bytes) else 1))
+            other = (
+                not before
+                if isinstance(before, bool)
+                else before + (b"x" if isinstance(before, bytes) else 1)
+            )
+            setattr(used, name, other)
         head = RequestHead()
         used.renew(head)
         self.assertIs(used.head, head)

@@ -10,10 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.model import ResolverSpec
 from dyups.interfaces import TcpAddress
-from dyups.proxy import forwards, resolving
+from dyups.proxy import resolving
 from dyups.upstream.dns import Answer, unresolved
 from dyups.upstream.names import Caches, NameCache
-from tests.proxy.conversation import Wire, World, get, head
+from tests.proxy.conversation import Wire, World, complaints, get, head
 
 CONFIG = """
 resolver 192.0.2.53;
@@ -30,9 +30,7 @@ class ResolvingCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.questions: list[tuple[str, Deferred[Answer]]] = []
-        self.said: list[str] = []
-        for module in (forwards, resolving):
-            self.patch(module, "complain", lambda level, text: self.said.append(f"{level}: {text}"))
+        self.said = complaints(self)
 
     def caches(self, spec: ResolverSpec, timeout: float) -> Caches:
         """What knows names."""
@@ -102,8 +100,9 @@ class LookUps(ResolvingCase):
         client = self.asked(world, "no.example")
         self.questions.pop(0)[1].errback(unresolved("no.example", 3))
         self.assertEqual(head(client.read())[0], 502)
-        self.assertIn("error: *1 no.example could not be resolved (3: Host not found), ", self.said[0])
-        self.assertIn("client: 192.0.2.7", self.said[0])
+        self.assertIn("*1 no.example could not be resolved (3: Host not found), ", self.said[0][1])
+        self.assertEqual(self.said[0][0], "error")
+        self.assertIn("client: 192.0.2.7", self.said[0][1])
         client.say(get("/", "one"))
         self.assertEqual(world.dialled[0].address, TcpAddress("127.0.0.1", 9001))
 
@@ -152,7 +151,7 @@ class NeverLookedUp(ResolvingCase):
         world = self.world(CONFIG.replace("resolver 192.0.2.53;", ""))
         self.assertEqual(head(self.asked(world, "app.example").read())[0], 502)
         self.assertEqual(self.questions, [])
-        self.assertIn("no upstream of that name", self.said[0])
+        self.assertIn("no upstream of that name", self.said[0][1])
 
     def test_no_names(self) -> None:
         """What is no host with a port is refused without a question."""
@@ -199,7 +198,7 @@ class Bodies(ResolvingCase):
         self.questions.pop(0)[1].errback(unresolved("app.example", 110))
         status, fields, _ = head(client.read())
         self.assertEqual((status, fields["connection"]), (502, "close"))
-        self.assertIn("(110: Operation timed out)", self.said[0])
+        self.assertIn("(110: Operation timed out)", self.said[0][1])
 
     def test_client_gone(self) -> None:
         """For a client that left nobody is asked, whatever the answer; one that leaves later takes its server along."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.proxy.exchange import Exchange
 from dyups.proxy.verdicts import AGAIN, BREAK, DONE, NEXT, WAIT, run_steps
 
 
@@ -12,7 +13,7 @@ class VerdictTests(SynchronousTestCase):
 
     def test_no_steps(self) -> None:
         """Where there are no steps, the request goes on."""
-        self.assertEqual(run_steps(None, ()), NEXT)  # type: ignore[arg-type]
+        self.assertEqual(run_steps(Exchange(None), ()), NEXT)  # type: ignore[arg-type]
 
     def test_all_differ(self) -> None:
         """Only to go on is nothing."""

@@ -7,9 +7,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.upstreams import parse_commands
-from dyups.proxy import attempt
 from dyups.proxy.waiting import lacks_room
-from tests.proxy.conversation import Wire, World, get, head, unrest
+from tests.proxy.conversation import Wire, World, complaints, get, head, unrest
 
 CONFIG = """
 upstream up { QUEUE server 127.0.0.1:9001 max_conns=1; }
@@ -22,8 +21,7 @@ class WaitingCase(SynchronousTestCase):
     """A server that takes one request at a time."""
 
     def setUp(self) -> None:
-        self.said: list[str] = []
-        self.patch(attempt, "complain", lambda level, text: self.said.append(text))
+        self.said = complaints(self)
 
     def world(self, queue: str = "queue 2 timeout=10s;", **facts: Any) -> World:
         """The proxy in front of it."""
@@ -111,7 +109,7 @@ class EndTests(WaitingCase):
         for path in ("/1", "/2"):
             self.ask(world, path)
         self.assertEqual(head(self.ask(world, "/3").read())[0], 502)
-        self.assertIn("upstream queue is full while connecting to upstream", self.said[0])
+        self.assertIn("upstream queue is full while connecting to upstream", self.said[0][1])
 
     def test_timeout(self) -> None:
         """502 for those who waited too long, and not before; the others wait on."""
@@ -124,7 +122,7 @@ class EndTests(WaitingCase):
         self.assertEqual((early.read(), self.said), (b"", []))
         world.pass_time(2)
         self.assertEqual((head(early.read())[0], late.read()), (502, b""))
-        self.assertIn("upstream queue timed out while connecting to upstream", self.said[0])
+        self.assertIn("upstream queue timed out while connecting to upstream", self.said[0][1])
         world.servers[0].read()
         world.servers[0].say(OK)
         self.assertEqual(world.servers[0].read().split(b" ")[1], b"/3")
@@ -160,7 +158,7 @@ class EndTests(WaitingCase):
         client = self.ask(world, "/2")
         world.upstreams.replace(parse_commands("up", "server 127.0.0.1:9001 max_conns=1;"), {})
         self.assertEqual(head(client.read())[0], 502)
-        self.assertIn("no live upstreams", self.said[0])
+        self.assertIn("no live upstreams", self.said[0][1])
 
     def test_deleted(self) -> None:
         """Those who wait for an upstream that is deleted keep its servers, as all requests under way do."""
