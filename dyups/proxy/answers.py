@@ -116,7 +116,9 @@ def send_redirect(client: ClientSide, status: int, location: bytes) -> None:
 
 
 def absolute(client: ClientSide, path: bytes) -> bytes:
-    """``path`` with the scheme and the place that the client came to before it."""
+    """``path`` with the scheme and the place that the client came to before it, unless ``absolute_redirect`` is off."""
+    if not client.exchange.route.settings.answers.absolute_redirect:
+        return path
     return b"%b://%b%b" % (_scheme(client), _authority(client), path)
 
 
@@ -125,12 +127,16 @@ def _scheme(client: ClientSide) -> bytes:
 
 
 def _authority(client: ClientSide) -> bytes:
-    """Where the client came to: its ``Host``, else our address, and the port unless it is the scheme's own
-    (``port_in_redirect``)."""
+    """Where the client came to: its ``Host`` (or the server's name, ``server_name_in_redirect``), else our address, and
+    the port unless it is the scheme's own (``port_in_redirect``)."""
+    exchange = client.exchange
+    settings = exchange.route.settings.answers
     host, port = client.local_address()
-    if client.exchange.head.host:
-        host = client.exchange.head.host
+    if settings.server_name_in_redirect and exchange.server.name:
+        host = exchange.server.name
+    elif exchange.head.host:
+        host = exchange.head.host
     elif b":" in host and port:
         host = b"[%b]" % host
     usual = 80 if client.secured is None or client.secured.plain else 443
-    return host if port in (0, usual) else b"%b:%d" % (host, port)
+    return host if port in (0, usual) or not settings.port_in_redirect else b"%b:%d" % (host, port)

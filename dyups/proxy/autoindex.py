@@ -56,7 +56,7 @@ def _json(entries: list[_Entry]) -> bytes:
         date = format_date(entry.changed).decode()
         size = "" if entry.folder else f', "size":{entry.size}'
         lines.append(f'{{ "name":{name}, "type":"{kind}", "mtime":"{date}"{size} }}')
-    return ("[\r\n" + ",\r\n".join(lines) + "\r\n]").encode()
+    return ("[\r\n" + ",\r\n".join(lines) + "\r\n" * bool(lines) + "]").encode()
 
 
 def _html(entries: list[_Entry], uri: bytes, settings: FileSettings) -> bytes:

@@ -36,9 +36,11 @@ class ErrorPageTable:
         """Answer in place of the page of ``status``; see :class:`~dyups.proxy.route.ErrorPages`."""
         exchange = client.exchange
         page = self._pages.get(status)
-        if page is None or (exchange.error_paged and not self._recursive):
+        if exchange.error_paged:
             return False
-        exchange.error_paged = True
+        exchange.error_paged = not self._recursive
+        if page is None:
+            return False
         exchange.error_status = status if page.answer < 0 else page.answer
         if page.answer < 0 and status in _HIDDEN:
             exchange.error_status = 400

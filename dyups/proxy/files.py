@@ -130,11 +130,11 @@ class Files:
         """The whole file, parts of it, or that it has not changed."""
         size, changed = status.st_size, int(status.st_mtime)
         tag = b'"%x-%x"' % (changed, size) if self._settings.etag else b""
-        about = b"Last-Modified: %b\r\n" % format_date(changed)
-        if tag:
-            about += b"ETag: %b\r\n" % tag
+        about = b"ETag: %b\r\n" % tag if tag else b""
+        if exchange.error_status in (0, 200):
+            about = b"Last-Modified: %b\r\n%b" % (format_date(changed), about)
         ranges: Ranges = []
-        if not exchange.error_status or exchange.error_status == 200:
+        if exchange.error_status in (0, 200):
             since = self._settings.if_modified_since
             refusal = status_of_conditions(exchange.head, changed, tag, since)
             if refusal:

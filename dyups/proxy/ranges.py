@@ -27,7 +27,7 @@ def parse_ranges(value: bytes, size: int, most: int | None) -> Ranges:
 
     ``most`` is ``max_ranges``.  Raises :class:`NotSatisfiable`.
     """
-    if value[:6].lower() != b"bytes=" or most == 0:
+    if value[:6].lower() != b"bytes=" or len(value) < 7 or most == 0:
         return []
     found: Ranges = []
     total = 0

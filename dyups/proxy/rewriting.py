@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # NGX_ESCAPE_ARGS
 _IN_ARGS = re.compile(rb'[\x00-\x20"#%&+;<>?\\^`{|}\x7f-\xff]')
 _ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
+_QUESTION = re.compile(rb"\?|%3[Ff]").search
 
 
 class Break:
@@ -114,14 +115,16 @@ def _percent(match: re.Match[bytes]) -> bytes:
 
 
 def _half_decoded(target: bytes) -> bytes:
-    """What may stand in a Location as it is, up to the first ``?`` (``NGX_UNESCAPE_REDIRECT``)."""
-    path, question, rest = target.partition(b"?")
-    return _ESCAPED.sub(_plain, path) + question + rest
+    """What may stand in a Location as it is, up to the first ``?`` or what was one (``NGX_UNESCAPE_REDIRECT``)."""
+    end = _QUESTION(target)
+    if end is None:
+        return _ESCAPED.sub(_plain, target)
+    return _ESCAPED.sub(_plain, target[: end.start()]) + b"?" + target[end.end() :]
 
 
 def _plain(match: re.Match[bytes]) -> bytes:
     value = int(match[1], 16)
-    return bytes([value]) if 0x25 < value < 0x7F and value != 0x3F else match[0]
+    return bytes([value]) if 0x25 < value < 0x7F else match[0]
 
 
 class If:

@@ -97,3 +97,19 @@ class SentTests(SynchronousTestCase):
         client._host.host = "::1"
         client.say(b"GET / HTTP/1.0\r\n\r\n")
         self.assertEqual(head(client.read())[1]["location"], "http://[::1]:8080/x")
+
+
+class RedirectTests(SynchronousTestCase):
+    """Where a redirect to a path leads."""
+
+    def location(self, text: str) -> str:
+        """The field ``Location``, after ``text`` in a server that is called ``named``."""
+        world = World(f"server {{ listen 8080; server_name named; {text} return 301 /x; }}")
+        return head(world.ask(get("/", "asked")))[1]["location"]
+
+    def test_absolute(self) -> None:
+        """Scheme, the request's host and our port are put before it, as far as the configuration wants that."""
+        self.assertEqual(self.location(""), "http://asked:8080/x")
+        self.assertEqual(self.location("port_in_redirect off;"), "http://asked/x")
+        self.assertEqual(self.location("server_name_in_redirect on;"), "http://named:8080/x")
+        self.assertEqual(self.location("absolute_redirect off;"), "/x")

@@ -39,6 +39,7 @@ class RangeTests(SynchronousTestCase):
         """What is no range in bytes, more than the file has, or more ranges than allowed: the whole file."""
         for text, most in (
             (b"lines=1-2", None),
+            (b"bytes=", None),
             (b"bytes=0-,0-", None),
             (b"bytes=1-1,2-2", 1),
             (b"bytes=1-1", 0),

@@ -51,7 +51,7 @@ class RewriteTests(SynchronousTestCase):
         self.assertEqual(self.shown(step, "/a/x&y"), "/b/x&y|f=x&y")
         self.assertEqual(
             self.location("rewrite ^/a/(.*) /b/$1 redirect;", "/a/x%20%41%2F%3Fz"),
-            "302 http://one:8080/b/x%20A/%3Fz",
+            "302 http://one:8080/b/x%20A/?z",
         )
 
     def test_redirects(self) -> None:
