@@ -19,7 +19,7 @@ from dyups.interfaces import Address, TcpAddress
 _HARMLESS_WORDS = ("bind", "deferred")
 _HARMLESS_PREFIXES = ("accept_filter=", "fastopen=", "rcvbuf=", "setfib=", "sndbuf=", "so_keepalive=")
 #: Parameters of nginx that would change how clients are spoken to.
-_REFUSED = ("quic", "proxy_protocol", "multipath")
+_REFUSED = ("quic", "multipath")
 
 
 @dataclass(slots=True)
@@ -29,6 +29,7 @@ class ListenSpec:
     address: Address
     directive: Directive
     default_server: bool = False
+    proxy_protocol: bool = False
     ssl: bool = False
     options: dict[str, Any] = field(default_factory=dict)
     """Options of the socket: only one ``listen`` of an address may have them."""
@@ -54,6 +55,9 @@ def _parameter(spec: ListenSpec, parameter: str) -> None:
         return
     if parameter == "ssl":
         spec.ssl = True
+        return
+    if parameter == "proxy_protocol":
+        spec.proxy_protocol = True
         return
     if parameter == "http2":  # deprecated in nginx too; whoever could speak it hears in the handshake that we do not
         return
@@ -102,6 +106,7 @@ class ListenTable:
             raise spec.directive.error(f"a duplicate listen {spec.address}")
         socket.servers.append(server)
         socket.ssl = socket.ssl or spec.ssl
+        socket.proxy_protocol = socket.proxy_protocol or spec.proxy_protocol
         if spec.default_server:
             if socket.has_default:
                 raise spec.directive.error(f"a duplicate default server for {spec.address}")
@@ -115,7 +120,12 @@ class ListenTable:
         """The frozen result."""
         return tuple(
             Listen(
-                address, tuple(socket.servers), socket.default_server, ssl=socket.ssl, **socket.options
+                address,
+                tuple(socket.servers),
+                socket.default_server,
+                proxy_protocol=socket.proxy_protocol,
+                ssl=socket.ssl,
+                **socket.options,
             )
             for address, socket in self._sockets.items()
         )
@@ -129,5 +139,6 @@ class _Socket:
     servers: list[Server] = field(default_factory=list)
     has_default: bool = False
     has_options: bool = False
+    proxy_protocol: bool = False
     ssl: bool = False
     options: dict[str, Any] = field(default_factory=dict)

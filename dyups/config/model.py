@@ -15,6 +15,7 @@ from typing import ClassVar
 from dyups.config.access import AccessSettings as AccessSettings
 from dyups.config.defined import Defined
 from dyups.config.proxying import ProxyingSettings as ProxyingSettings
+from dyups.config.realip import RealIpSettings as RealIpSettings
 from dyups.config.routing import (
     AnswerSettings,
     BreakStep,
@@ -156,6 +157,7 @@ class LocationSettings:
         "files": FileSettings,
         "scripts": LocationScripts,
         "proxying": ProxyingSettings,
+        "realip": RealIpSettings,
     }
     """Fields that are settings of a module of their own."""
     access: AccessSettings = AccessSettings()
@@ -176,6 +178,7 @@ class LocationSettings:
     lingering_time: float = 30.0
     lingering_timeout: float = 5.0
     proxying: ProxyingSettings = ProxyingSettings()
+    realip: RealIpSettings = RealIpSettings()
     proxy_connect_timeout: float = 60.0
     proxy_http_version: str = "1.1"
     proxy_next_upstream: frozenset[str] = frozenset({"error", "timeout"})
@@ -283,6 +286,7 @@ class Listen:
     backlog: int = 511
     reuseport: bool = False
     ipv6only: bool = True
+    proxy_protocol: bool = False
     ssl: bool = False
 
 

@@ -10,6 +10,8 @@
     steps        the rewrite phase
     passage      phases that may wait: limits, access, scripts
     restrictions which of them a location has
+    realip       where clients behind a proxy are
+    announced    connections that a proxy announces
     access       addresses; satisfy
     auth         passwords of requests
     passwords    password files

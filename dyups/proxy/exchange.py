@@ -85,6 +85,7 @@ class Exchange:
         "proxy_host",
         "proxy_scheme",
         "proxy_uri",
+        "real_address",
         "received",
         "redirects",
         "request_id",
@@ -125,6 +126,8 @@ class Exchange:
         """What follows ``?``, as received."""
         self.target = head.target
         """What servers are asked for unless ``proxy_pass`` says otherwise: as received, until it was rewritten."""
+        self.real_address: tuple[bytes, int] | None = None
+        """Where the client is, as a trusted proxy says (``realip``)."""
         self.redirects = 0
         """How often the request was sent elsewhere within the server; from then on it is internal."""
         self.error_status = 0

@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IAddress, IProtocolFactory
 from zope.interface import implementer
 
 from dyups.config.model import Http, Listen, Location, ServerTls, inner_locations
+from dyups.proxy.announced import Announced
 from dyups.proxy.downstream import ClientConnection
 from dyups.proxy.plane import DataPlane
 from dyups.proxy.route import ListenRoutes, Maker
@@ -39,10 +40,11 @@ class Listener:
     def _chosen(self, handshake: Handshake) -> ServerTls:
         return self.routes.known_as(handshake.server_name, handshake.exchange).tls
 
-    def buildProtocol(self, addr: IAddress | None) -> ClientConnection | SecuredClient:
+    def buildProtocol(self, addr: IAddress | None) -> ClientConnection | SecuredClient | Announced:
         """A client connected."""
         client = ClientConnection(self.plane, self.routes)
-        return client if self._terms is None else SecuredClient(client, self._terms)
+        inner = client if self._terms is None else SecuredClient(client, self._terms)
+        return Announced(client, inner) if self.listen.proxy_protocol else inner
 
     def doStart(self) -> None:
         """Twisted's factory life cycle."""

@@ -7,7 +7,7 @@ Back-pressure both ways, ``send_timeout``, ``lingering_close``: what holds for a
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from twisted.internet.interfaces import ITransport
 
@@ -20,6 +20,9 @@ from dyups.proxy.plane import DataPlane, complain
 from dyups.proxy.route import ListenRoutes
 from dyups.proxy.serving import DISCARD
 from dyups.proxy.unsent import in_flight, unsent_bytes
+
+if TYPE_CHECKING:
+    from dyups.proxy.announced import Announcement
 
 HEAD: Final = 0
 BODY: Final = 1
@@ -47,6 +50,7 @@ class ClientPace:
         "_requests",
         "_sink",
         "_unsent",
+        "announced",
         "deadline",
         "exchange",
         "plane",
@@ -69,6 +73,8 @@ class ClientPace:
         self.state = HEAD
         self.deadline = NEVER
         self.write_blocked = False
+        self.announced: Announcement | None = None
+        """Whose connection it is and where that went, by a proxy in front (``listen … proxy_protocol``)."""
         self._ahead = b""
         """Bytes that came and were not used yet."""
         self._answered = True
@@ -100,6 +106,10 @@ class ClientPace:
 
     def client_address(self) -> tuple[bytes, int]:
         """See :class:`~dyups.proxy.client.ClientSide`."""
+        return self.exchange.real_address or self.connection_address()
+
+    def connection_address(self) -> tuple[bytes, int]:
+        """Where the connection comes from, whatever a proxy says."""
         found = self._client_address
         if found is None:
             found = self._client_address = endpoint(self.transport.getPeer())

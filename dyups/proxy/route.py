@@ -33,6 +33,7 @@ from dyups.proxy.errorpages import error_pages
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.exchange import capture as capture
 from dyups.proxy.passage import Phase
+from dyups.proxy.realip import RealIp
 from dyups.proxy.serving import Serving
 from dyups.proxy.steps import OnlyInternal, Runnable, ready_steps
 
@@ -208,6 +209,8 @@ class ServerRoutes:
     def __init__(self, server: Server, make: Maker, deadlines: Deadlines) -> None:
         self.name = _shown(server.names[0]) if server.names else b""
         self.steps = ready_steps(server.steps, lambda location: _route(location, make, deadlines))
+        if server.settings.realip.set_real_ip_from:
+            self.steps = (RealIp(server.settings.realip), *self.steps)
         self.merge_slashes = server.server.merge_slashes
         self.tls = server.tls
         self.acceptance = Acceptance(
@@ -235,6 +238,8 @@ def _shown(name: ServerName) -> bytes:
 def _route(location: Location, make: Maker, deadlines: Deadlines, internal: bool = False) -> Route:
     internal = internal or location.internal
     steps = ready_steps(location.steps, lambda inner: _route(inner, make, deadlines, internal))
+    if location.settings.realip.set_real_ip_from:
+        steps = (RealIp(location.settings.realip), *steps)
     if internal:
         steps = (OnlyInternal(), *steps)
     route = Route(location, make.serving(location), deadlines, steps, make.phases(location))

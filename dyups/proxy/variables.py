@@ -119,6 +119,30 @@ def _connection(index: int) -> Getter:
     return lambda x: b"%d" % x.client.connection_numbers()[index]
 
 
+def _port(number: int) -> bytes:
+    return b"%d" % number if number else b""
+
+
+def _connection_address(x: Exchange) -> tuple[bytes, int]:
+    """Where the connection comes from, whatever a proxy says of the client."""
+    asked = getattr(x.client, "connection_address", x.client.client_address)
+    found: tuple[bytes, int] = asked()
+    return found
+
+
+def _announced(end: int, part: int) -> Getter:
+    """Of the announcement of a proxy in front: address or port of the client, or of where it came to."""
+
+    def read(x: Exchange) -> bytes:
+        announced = getattr(x.client, "announced", None)
+        if announced is None:
+            return b""
+        value = announced[end][part]
+        return _port(value) if part else bytes(value)
+
+    return read
+
+
 def _remote_port(x: Exchange) -> bytes:
     port = x.client.client_address()[1]
     return b"%d" % port if port else b""
@@ -164,7 +188,13 @@ _PLAIN: dict[str, Getter] = {
     "proxy_add_x_forwarded_for": _forwarded_for,
     "proxy_host": lambda x: x.proxy_host,
     "proxy_port": _proxy_port,
+    "proxy_protocol_addr": _announced(0, 0),
+    "proxy_protocol_port": _announced(0, 1),
+    "proxy_protocol_server_addr": _announced(1, 0),
+    "proxy_protocol_server_port": _announced(1, 1),
     "query_string": _args,
+    "realip_remote_addr": lambda x: _connection_address(x)[0],
+    "realip_remote_port": lambda x: _port(_connection_address(x)[1]),
     "remote_addr": lambda x: x.client.client_address()[0],
     "remote_port": _remote_port,
     "remote_user": _remote_user,

@@ -67,8 +67,8 @@ class Listens(SynchronousTestCase):
             ("80 foo",): 'invalid parameter "foo" in f:1',
             ("80 quic",): 'the "quic" parameter of the "listen" directive is not supported in f:1',
             (
-                "80 proxy_protocol",
-            ): 'the "proxy_protocol" parameter of the "listen" directive is not supported in f:1',
+                "80 multipath",
+            ): 'the "multipath" parameter of the "listen" directive is not supported in f:1',
             ("80 backlog=0",): 'invalid backlog "0" in f:1',
             ("80 backlog=x",): 'invalid backlog "x" in f:1',
             ("80 ipv6only=on",): 'ipv6only is not supported on addr "0.0.0.0:80" in f:1',

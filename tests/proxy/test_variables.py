@@ -25,6 +25,9 @@ LINE = r"POST /p%61th//x\?b=1&A=%20z&c&c=2&d HTTP/1\.1"
 
 #: (text with the variable, what it reads, as a regular expression)
 ROWS = [
+    ("$realip_remote_addr $realip_remote_port", "192.0.2.7 54321"),
+    ("$proxy_protocol_addr$proxy_protocol_port", ""),
+    ("$proxy_protocol_server_addr$proxy_protocol_server_port", ""),
     ("$host", r"name\.example"),
     ("$http_host", r"Name\.Example:8080"),
     ("$http_x_two", "one, two"),

@@ -17,6 +17,7 @@
     files     plain files
     headers   fields of answers
     scripts   Lua, hooks in Python
+    realip    proxies in front
     dyups     the module's own
     known     nginx's directives that are refused
 
@@ -41,6 +42,7 @@ from dyups.config.directives import (
     logs,
     proxy,
     proxying,
+    realip,
     resolver,
     rewrite,
     scripts,
@@ -76,6 +78,7 @@ def all_entries() -> Iterator[Entry]:
         checks,
         tls,
         access,
+        realip,
         scripts,
         known,
     ):

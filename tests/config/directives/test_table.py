@@ -22,6 +22,7 @@ DERIVED = {
     ("LocationSettings", "answers"),
     ("LocationSettings", "files"),
     ("LocationSettings", "proxying"),
+    ("LocationSettings", "realip"),
     ("LocationSettings", "scripts"),
     ("Http", "lua"),
     ("LuaSettings", "prefix"),
