@@ -193,7 +193,7 @@ class Target:
 
     def stale(self) -> None:
         """See :class:`~dyups.health.link.Heard`: the same check on a new connection."""
-        if self._busy and not self._removed:
+        if self._busy:
             self._dial()
 
     def closed(self) -> None:

@@ -74,24 +74,8 @@ class Worker:
         changes = RemoteChanges(self.link)
         self.verbs = Verbs(self._upstreams, changes, api_enabled(configuration.http))
         self._presence = Presence()
-        interface = dyups_interface(self._upstreams, changes, reactor, roster=self.link.workers)
         self._judge = Judge(self._upstreams)
-        self._serving = ServingSide(
-            configuration.http,
-            self._upstreams,
-            interface,
-            reactor,
-            query_of(dict(snapshot.constants)),
-            checks=self.link.checks,
-            scripts=ProcessScripts(
-                configuration.http,
-                self.verbs,
-                reactor,
-                Place(zone.slot, configuration.settings.worker_processes),
-            ),
-            attempts_wanted=configuration.attempts_wanted,
-            certificates=snapshot.certificates,
-        )
+        self._serving = self._serving_side(snapshot, configuration, changes, zone.slot)
         self._looking = LoopingCall(self._look)
         self._looking.clock = reactor
         timeout = configuration.http.dyups.dyups_read_msg_timeout
@@ -110,6 +94,28 @@ class Worker:
                 signal.SIGUSR2: _nothing,
                 signal.SIGWINCH: _nothing,
             },
+        )
+
+    def _serving_side(
+        self, snapshot: Snapshot, configuration: Configuration, changes: RemoteChanges, place: int
+    ) -> ServingSide:
+        reactor = self._reactor
+        interface = dyups_interface(self._upstreams, changes, reactor, roster=self.link.workers)
+        return ServingSide(
+            configuration.http,
+            self._upstreams,
+            interface,
+            reactor,
+            query_of(dict(snapshot.constants)),
+            checks=self.link.checks,
+            scripts=ProcessScripts(
+                configuration.http,
+                self.verbs,
+                reactor,
+                Place(place, configuration.settings.worker_processes),
+            ),
+            attempts_wanted=configuration.attempts_wanted,
+            certificates=snapshot.certificates,
         )
 
     def start(self) -> None:
