@@ -13,8 +13,7 @@ from dyups.proxy.downstream import ClientConnection
 from dyups.proxy.plane import DataPlane
 from dyups.proxy.route import ListenRoutes, Maker
 from dyups.proxy.secured import SecuredClient
-from dyups.tls.material import Files, read_file
-from dyups.tls.terms import Handshake, ListenTerms
+from dyups.tls.terms import Handshake, ListenTerms, TermsTable
 
 
 @implementer(IProtocolFactory)
@@ -27,14 +26,14 @@ class Listener:
     asks_address = False
     """See :class:`dyups.net.ports.Accepting`."""
 
-    def __init__(self, listen: Listen, plane: DataPlane, make: Maker, files: Files = read_file) -> None:
+    def __init__(self, listen: Listen, plane: DataPlane, make: Maker, table: TermsTable | None = None) -> None:
         self.listen = listen
         self.plane = plane
         self.routes = ListenRoutes(listen, make, plane.deadlines)
         self._terms: ListenTerms | None = None
         """How to speak TLS, where the address does."""
         if listen.ssl:
-            self._terms = ListenTerms(listen, files)
+            self._terms = ListenTerms(listen, table or TermsTable())
             self._terms.chosen = self._chosen
 
     def _chosen(self, handshake: Handshake) -> ServerTls:

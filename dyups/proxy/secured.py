@@ -34,6 +34,7 @@ class SecuredClient(TlsStream):
     __slots__ = (
         "exchange",
         "hello",
+        "listen",
         "plain",
         "problem",
         "refused",
@@ -48,6 +49,7 @@ class SecuredClient(TlsStream):
         client.secured = self
         self.exchange = client.exchange
         """What variables read while there is no request yet."""
+        self.listen = listen
         self.terms = listen.default
         """Those of the server that SNI chose."""
         self.hello = b""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from OpenSSL import SSL, crypto
 
 from dyups.config.tls import ProxyTls, ServerTls
@@ -53,17 +54,14 @@ class Pair:
     source: str
     chain: bytes
     key_source: str
-    key: bytes
-    phrases: tuple[bytes, ...] = field(default=(), repr=False)
+    key: PrivateKeyTypes = field(repr=False)
 
 
 def read_pair(source: str, key_source: str, phrases: Sequence[bytes], files: Files) -> Pair:
     """The two texts, checked to be what they should be.  Raises ConfigError."""
     certificates(source, files)
-    private_key(key_source, files, phrases)
     chain = of_source(source, files, f'cannot load certificate "{source}"')
-    key = of_source(key_source, files, f'cannot load certificate key "{key_source}"')
-    return Pair(source, chain, key_source, key, tuple(phrases))
+    return Pair(source, chain, key_source, private_key(key_source, files, phrases))
 
 
 def use_pair(context: SSL.Context, pair: Pair) -> None:
@@ -74,9 +72,8 @@ def use_pair(context: SSL.Context, pair: Pair) -> None:
             context.use_certificate_chain_file(path)
     except SSL.Error as error:
         raise ConfigError(f'SSL_CTX_use_certificate("{shown}") failed {words_of(error)}') from None
-    key = private_key(pair.key_source, lambda _: pair.key, pair.phrases)
     try:
-        context.use_privatekey(key)  # type: ignore[arg-type]  # the kinds that TLS has no use for fail
+        context.use_privatekey(pair.key)  # type: ignore[arg-type]  # the kinds that TLS has no use for fail
         context.check_privatekey()
     except (SSL.Error, TypeError) as error:
         shown = _shown(pair.key_source)

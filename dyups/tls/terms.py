@@ -32,6 +32,7 @@ MOST_KEPT = 1000
 class Handshake(Protocol):
     """One client's handshake, as the callbacks of OpenSSL find it: the connection's application data."""
 
+    listen: ListenTerms
     terms: Terms
     server_name: bytes
     verify_error: int
@@ -44,14 +45,21 @@ class Handshake(Protocol):
 
 
 class Terms:
-    """How one ``server`` speaks TLS."""
+    """How one ``server`` speaks TLS.
 
-    __slots__ = ("_base", "_kept", "_pairs", "_phrases", "_remake", "context", "depth", "rejects", "tls")
+    ``identity`` sets its sessions apart, ``resumes`` allows them at all; ``deepest`` is the depth to which OpenSSL
+    checks, for it is settled before the server is known.
+    """
 
-    def __init__(self, tls: ServerTls, files: Files, identity: bytes, *, resumes: bool) -> None:
+    __slots__ = ("_kept", "_pairs", "_phrases", "_remake", "context", "deepest", "depth", "rejects", "tls")
+
+    def __init__(
+        self, tls: ServerTls, files: Files, identity: bytes, *, resumes: bool = True, deepest: int = 1
+    ) -> None:
         self.tls = tls
         self.rejects = tls.ssl_reject_handshake
         self.depth = tls.ssl_verify_depth
+        self.deepest = deepest
         self._phrases = passphrases(tls.ssl_password_file, files)
         sources = [*zip(tls.ssl_certificate, tls.ssl_certificate_key, strict=False)]
         self._pairs = sources if any(a.constant is None or b.constant is None for a, b in sources) else []
@@ -62,8 +70,7 @@ class Terms:
             ]
         self._remake = partial(server_context, tls, files=files, identity=identity, resumes=resumes)
         self._kept: dict[object, SSL.Context] = {}
-        self._base: Callable[[SSL.Context], None] | None = None
-        self.context = self._remake(pairs)
+        self.context = self._made(pairs)
         """With its certificates, unless those have variables."""
 
     @property
@@ -75,11 +82,6 @@ class Terms:
     def verify_mode(self) -> int:
         """OpenSSL's ``SSL_VERIFY_…``: whatever comes is accepted, and judged with the request, as in nginx."""
         return SSL.VERIFY_NONE if self.tls.ssl_verify_client == "off" else SSL.VERIFY_PEER
-
-    def dress(self, prepare: Callable[[SSL.Context], None]) -> None:
-        """Set callbacks, on this context and those made later."""
-        self._base = prepare
-        prepare(self.context)
 
     def context_for(self, exchange: Any) -> SSL.Context:
         """The context with the certificates that the variables name for a client; raises ConfigError."""
@@ -96,8 +98,9 @@ class Terms:
 
     def _made(self, pairs: Sequence[Pair]) -> SSL.Context:
         context = self._remake(pairs)
-        if self._base is not None:
-            self._base(context)
+        context.set_verify_depth(self.deepest)
+        context.set_verify(self.verify_mode, verified)
+        context.set_tlsext_servername_callback(named)
         return context
 
 
@@ -142,47 +145,49 @@ def check_listen(listen: Listen) -> None:
             raise ConfigError(message, *server.place)
 
 
+class TermsTable:
+    """The terms of one configuration's servers, each made once however many addresses it listens on."""
+
+    def __init__(self, files: Files = read_file) -> None:
+        self._files = files
+        self._made: dict[tuple[int, bool, int], Terms] = {}
+        self._servers: list[ServerTls] = []
+        """What is known by its identity must stay."""
+
+    def of(self, tls: ServerTls, *, resumes: bool, deepest: int) -> Terms:
+        """The terms of the server whose settings these are; see :class:`Terms`.  Raises ConfigError."""
+        key = (id(tls), resumes, deepest)
+        found = self._made.get(key)
+        if found is None:
+            identity = b"dyups %d" % len(self._made)
+            found = Terms(tls, self._files, identity, resumes=resumes, deepest=deepest)
+            self._made[key] = found
+            self._servers.append(tls)
+        return found
+
+
 class ListenTerms:
     """The terms of all servers behind one ``listen … ssl``.
 
     ``chosen`` tells the settings of the server that a name is for.  Raises ConfigError as nginx does.
     """
 
-    __slots__ = ("_by_server", "_servers", "chosen", "default")
+    __slots__ = ("_by_server", "chosen", "default")
 
-    def __init__(self, listen: Listen, files: Files) -> None:
+    def __init__(self, listen: Listen, table: TermsTable) -> None:
         resumes = all(server.tls.ssl_verify_client == "off" for server in listen.servers)
-        self._by_server: dict[int, Terms] = {}
-        for number, server in enumerate(listen.servers):
-            tls = server.tls
-            if tls.ssl_certificate or tls.ssl_reject_handshake:
-                identity = b"dyups %d" % number
-                self._by_server[id(tls)] = Terms(tls, files, identity, resumes=resumes)
-        self._servers = listen.servers  # what is known by its identity must stay
+        speaking = [
+            server.tls
+            for server in listen.servers
+            if server.tls.ssl_certificate or server.tls.ssl_reject_handshake
+        ]
+        deepest = max(tls.ssl_verify_depth for tls in speaking)
+        self._by_server = {id(tls): table.of(tls, resumes=resumes, deepest=deepest) for tls in speaking}
         self.default = self._by_server[id(listen.default_server.tls)]
         self.chosen: Callable[[Handshake], ServerTls] = lambda handshake: listen.default_server.tls
-        deepest = max(terms.depth for terms in self._by_server.values())
-        for terms in self._by_server.values():
-            terms.dress(partial(self._prepare, terms, deepest))
 
-    def _prepare(self, terms: Terms, deepest: int, context: SSL.Context) -> None:
-        context.set_verify_depth(deepest)
-        context.set_verify(terms.verify_mode, verified)
-        context.set_tlsext_servername_callback(self._named)
-
-    def _named(self, connection: SSL.Connection) -> None:
-        """OpenSSL knows the name that the client asks for, or that it asks for none."""
-        handshake: Handshake = connection.get_app_data()
-        name = connection.get_servername()
-        if name is not None:
-            handshake.server_name = name.lower()
-        try:
-            self._choose(connection, handshake)
-        except Exception as error:
-            handshake.refused = True
-            handshake.problem = str(error)
-
-    def _choose(self, connection: SSL.Connection, handshake: Handshake) -> None:
+    def choose(self, connection: SSL.Connection, handshake: Handshake) -> None:
+        """Go on with the server that the client asks for; raises ConfigError where its certificate cannot be had."""
         terms = self.default
         if handshake.server_name:
             terms = self._by_server.get(id(self.chosen(handshake)), terms)
@@ -196,6 +201,19 @@ class ListenTerms:
         if terms.verify_mode != self.default.verify_mode:
             connection.set_verify(terms.verify_mode, verified)
         handshake.terms = terms
+
+
+def named(connection: SSL.Connection) -> None:
+    """OpenSSL knows the name that the client asks for, or that it asks for none."""
+    handshake: Handshake = connection.get_app_data()
+    name = connection.get_servername()
+    if name is not None:
+        handshake.server_name = name.lower()
+    try:
+        handshake.listen.choose(connection, handshake)
+    except Exception as error:  # one that left here would only be printed, and the handshake would go on
+        handshake.refused = True
+        handshake.problem = str(error)
 
 
 def verified(connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, fine: int) -> bool:

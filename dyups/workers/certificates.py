@@ -13,23 +13,24 @@ from dyups.config.model import Http, Location, ProxyPass, ProxyTls, Server
 from dyups.config.parser import Directive
 from dyups.proxy.securedial import ChannelTable
 from dyups.tls.material import Files, RememberingFiles
-from dyups.tls.terms import ListenTerms, Terms, check_listen, check_server
+from dyups.tls.terms import ListenTerms, Terms, TermsTable, check_listen, check_server
 
 
 def read_certificates(http: Http) -> Mapping[str, bytes]:
     """The contents of all files that TLS needs, by path.  Raises :class:`~dyups.errors.ConfigError`."""
     files = RememberingFiles()
+    table = TermsTable(files)
     servers = {id(server): server for listen in http.listens for server in listen.servers}
     secured = [listen for listen in http.listens if listen.ssl]
     for server in servers.values():
         check_server(server)
     for listen in secured:
         check_listen(listen)
-        ListenTerms(listen, files)
+        ListenTerms(listen, table)
     behind = {id(server) for listen in secured for server in listen.servers}
     for number, server in servers.items():
         if number not in behind and server.tls.ssl_certificate:
-            Terms(server.tls, files, b"", resumes=True)
+            Terms(server.tls, files, b"")
     _check_proxies(servers.values(), files)
     return files.found
 

@@ -30,6 +30,7 @@ from dyups.proxy.securedial import ChannelTable
 from dyups.proxy.serving import Serving
 from dyups.proxy.webresource import ResourceServing
 from dyups.tls.material import RememberingFiles
+from dyups.tls.terms import TermsTable
 from dyups.upstream.map import UpstreamMap
 from dyups.upstream.names import Resolvers
 from dyups.upstream.resolve import NameQuery
@@ -64,6 +65,7 @@ class ServingSide:
         self.plane = DataPlane(upstreams, deadlines, dial_through(reactor), attempts_wanted=attempts_wanted)
         self.plane.names = TargetNames(Resolvers(reactor, self._in_thread))
         files = RememberingFiles(certificates)
+        terms = TermsTable(files)
         self.plane.channels = ChannelTable(files)
         self.plane.in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
         self.access_logs = AccessLogs(http, partial(complain, "alert"))
@@ -77,7 +79,7 @@ class ServingSide:
             scripts=scripts or NO_SCRIPTS,
         )
         self._scripts = scripts
-        self._listeners = [Listener(listen, self.plane, make, files) for listen in http.listens]
+        self._listeners = [Listener(listen, self.plane, make, terms) for listen in http.listens]
         self._ports: list[IListeningPort] = []
 
     def _in_thread(self, query: NameQuery, name: str) -> Deferred[tuple[str, ...]]:

@@ -98,7 +98,7 @@ class ServerContextTests(SynchronousTestCase):
         client.set_max_proto_version(SSL.TLS1_2_VERSION)
         client.set_cipher_list(b"DHE:@SECLEVEL=0")
         rsa = authority().issue("r", kind="rsa")
-        pair = Pair("r", rsa.pem, "r", rsa.key_pem())
+        pair = Pair("r", rsa.pem, "r", rsa.key)
         context = server_context(ServerTls(ssl_dhparam="/dh"), [pair], files, identity=b"x", resumes=True)
         self.assertTrue(spoken(context, client).get_cipher_name().startswith("DHE-"))
 

@@ -13,7 +13,7 @@ from dyups.config.model import Listen
 from dyups.errors import ConfigError
 from dyups.tls import terms as module
 from dyups.tls.openssl import CHAIN_TOO_LONG
-from dyups.tls.terms import ListenTerms, Terms, check_listen, check_server, verified
+from dyups.tls.terms import ListenTerms, Terms, TermsTable, check_listen, check_server, verified
 from tests.config.helpers import http_of
 from tests.tls.test_contexts import files
 
@@ -75,25 +75,37 @@ class ChoiceTests(SynchronousTestCase):
     def test_a_server_without_a_certificate(self) -> None:
         """Has the default server's: nginx does not look further."""
         listen = listen_of(PAIR, "")
-        terms = ListenTerms(listen, files)
+        terms = ListenTerms(listen, TermsTable(files))
         terms.chosen = lambda handshake: listen.servers[1].tls
         handshake = self.handshake(terms=terms.default)
-        terms._choose(SSL.Connection(terms.default.context, None), handshake)
+        terms.choose(SSL.Connection(terms.default.context, None), handshake)
         self.assertIs(handshake.terms, terms.default)
+
+    def test_a_server_on_several_addresses(self) -> None:
+        """Has its contexts once, unless an address asks for certificates, where no session may be resumed."""
+        both = "listen 444 ssl;" + PAIR
+        http = http_of(
+            f"server {{ listen 443 ssl; {both} }} server {{ listen 445 ssl; {PAIR} }}"
+            f"server {{ listen 445 ssl; {PAIR} ssl_verify_client optional_no_ca; }}"
+        )
+        table = TermsTable(files)
+        one, two, _ = (ListenTerms(listen, table).default for listen in http.listens)
+        self.assertIs(one, two)
+        self.assertEqual([resumes for _, resumes, _ in table._made], [True, False, False])
 
     def test_contexts_by_variable_are_kept(self) -> None:
         """A certificate that a variable names is loaded again only once its file has changed; few are kept."""
         listen = listen_of("ssl_certificate /$host.crt; ssl_certificate_key /$host.key;")
-        terms = Terms(listen.default_server.tls, files, b"x", resumes=True)
+        terms = Terms(listen.default_server.tls, files, b"x")
         self.assertTrue(terms.varies)
         states = iter([1, 1, 1, 1, 2, 1])
         self.patch(module, "_state", lambda source: next(states))
         self.patch(module, "read_pair", lambda *arguments: None)
         made: list[object] = []
 
-        def remake(pairs: object) -> object:
+        def remake(pairs: object) -> SSL.Context:
             made.append(pairs)
-            return object()
+            return SSL.Context(SSL.TLS_SERVER_METHOD)
 
         terms._remake = remake  # type: ignore[assignment]
         found = [terms.context_for(None) for _ in range(3)]

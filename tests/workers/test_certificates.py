@@ -43,7 +43,7 @@ class ReadingTests(SynchronousTestCase):
         return str(caught.exception)
 
     def test_every_file(self) -> None:
-        """Those of all servers and of all locations that speak https, nested ones too; no others."""
+        """Those of all servers and of all locations that speak https, nested ones and conditions too; no others."""
         verify = f"proxy_ssl_verify on; proxy_ssl_trusted_certificate {self.folder}/ca;"
         self.assertEqual(
             self.read(
@@ -52,6 +52,8 @@ class ReadingTests(SynchronousTestCase):
             ),
             {"a.crt", "a.key", "ca"},
         )
+        inner = f"location / {{ {verify} if ($host) {{ proxy_pass https://127.0.0.1; }} }}"
+        self.assertEqual(self.read(f"server {{ listen 80; {inner} }}"), {"ca"})
         self.assertEqual(self.read(f"server {{ listen 80; {self.pair('b')} }}"), {"b.crt", "b.key"})
         unused = self.pair("none", prefix="proxy_")
         self.assertEqual(
