@@ -156,7 +156,7 @@ class Link:
             self._read(data)
         elif self.stage is Stage.ENDING:
             self._rest_if_over()
-        elif self.stage is Stage.IDLE:
+        else:
             self.drop()
 
     def _read(self, data: bytes) -> None:

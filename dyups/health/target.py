@@ -139,46 +139,43 @@ class Target:
         self._link.dial(self.where)
 
     def _timed_out(self) -> None:
-        if self._link is not None:
-            self._link.drop()
+        assert self._link is not None  # a check under way has one
+        self._link.drop()
         self.bad("check time out")
 
-    def _over(self) -> bool:
-        """The check is over: the next has its time.  False where nobody waited for it."""
-        if not self._busy:
-            return False
+    def _over(self) -> None:
+        """The check is over."""
         self._busy = False
         self._give_up_at = NEVER
         self._house.leave()
-        if self._removed:
-            return False
+
+    def _rest(self) -> None:
+        """The check is over; the next has its time."""
+        self._over()
         now = self._house.clock.seconds()
         self.start(max(self._began + self.check.interval, now))
-        return True
 
     def remove(self) -> None:
         """Nobody wants to know any more: whatever is under way ends here, and nothing begins."""
-        if self._removed:
-            return
         self._removed = True
         self._begin_at = NEVER
         if self._link is not None:
             self._link.drop()
-            self._link = None
-        self._over()
+        if self._busy:
+            self._over()
 
     # -- how it went (link.Heard) ----------------------------------------------------------------------------------
 
     def good(self) -> None:
         """See :class:`~dyups.health.link.Heard`."""
-        if self._over() and self.verdict.note(True, self.check):
+        self._rest()
+        if self.verdict.note(True, self.check):
             self._house.say("error", f"enable check peer: {self.where}")
             self._house.turned(self)
 
     def bad(self, reason: str) -> None:
         """See :class:`~dyups.health.link.Heard`; the log has the reason of the first failure of a row."""
-        if not self._over():
-            return
+        self._rest()
         turned = self.verdict.note(False, self.check)
         if self.verdict.falls == 1:
             self._house.say("error", f"{reason} with peer: {self.where}")
@@ -188,13 +185,12 @@ class Target:
 
     def unknown(self, reason: str) -> None:
         """See :class:`~dyups.health.link.Heard`: the server is as it was."""
-        if self._over():
-            self._house.say("crit", f"{reason} while checking peer: {self.where}")
+        self._rest()
+        self._house.say("crit", f"{reason} while checking peer: {self.where}")
 
     def stale(self) -> None:
         """See :class:`~dyups.health.link.Heard`: the same check on a new connection."""
-        if self._busy:
-            self._dial()
+        self._dial()
 
     def closed(self) -> None:
         """See :class:`~dyups.health.link.Heard`."""

@@ -113,6 +113,14 @@ class StateTests(TargetCase):
             ],
         )
 
+    def test_repr(self) -> None:
+        """A failing test shows where a server stands."""
+        self.begin()
+        (target,) = self.world.checker._by_upstream[b"app"].values()
+        self.assertEqual(repr(target), "<Target 10.0.0.1:80 <Verdict down rises=0 falls=0> busy>")
+        self.good()
+        self.assertEqual(repr(target), "<Target 10.0.0.1:80 <Verdict down rises=1 falls=0>>")
+
     def test_told(self) -> None:
         """Each turn is told at the reactor's next turn."""
         self.begin(rise=1)
