@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.config import servers as servers_module
 from dyups.config.model import UpstreamSpec
 from dyups.config.upstreams import parse_commands, print_commands
-from dyups.control.patch import patched
+from dyups.control.patch import FLAGS, patched
 from dyups.errors import ConfigError
 from tests.config.helpers import Table
 
@@ -80,6 +81,17 @@ class CommandsTests(SynchronousTestCase):
             patch("add server b;", start),
             ["hash $arg_x consistent;", "keepalive 7;", "server a;", "server b;"],
         )
+
+    def test_drain(self) -> None:
+        """``drain`` is a parameter like others, and may be taken back."""
+        start = "server a;server b;"
+        self.assertEqual(patch("drain server a;", start), ["server a drain;", "server b;"])
+        self.assertEqual(patch("drain server a; set server a drain=off;", start), ["server a;", "server b;"])
+
+    def test_flags(self) -> None:
+        """Exactly the parameters that have no value can be taken away by ``off``."""
+        bare = {name for name in servers_module._PARAMETERS if not name.endswith("=")}
+        self.assertEqual(FLAGS, bare)
 
     def test_name(self) -> None:
         """The name keeps its spelling."""
