@@ -16,6 +16,7 @@ from dyups.config.build_location import parse_modifier
 from dyups.config.defined import BLOCKS, Defined, defined_names
 from dyups.config.directives import check
 from dyups.config.directives.entry import Context
+from dyups.config.limits import check_zones
 from dyups.config.merge import Values, read_block
 from dyups.config.model import ErrorLog, LocationSettings, Settings
 from dyups.config.parser import Directive, Tree, parse_file, parse_text
@@ -82,6 +83,8 @@ def build(tree: Tree, *, prefix: str, variables: VariableTable, default_port: in
     main |= values.of(Settings)
     values.store(LocationSettings, {"error_log": main["error_log"]}, inherited=True)
     http = build_http(blocks["http"], scope, values) if "http" in blocks else None
+    if http is not None:
+        check_zones(http)
     return Settings(prefix, http=http, files=tree.files, **main)
 
 

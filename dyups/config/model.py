@@ -14,6 +14,8 @@ from typing import ClassVar
 
 from dyups.config.access import AccessSettings as AccessSettings
 from dyups.config.defined import Defined
+from dyups.config.limits import LimitSettings as LimitSettings
+from dyups.config.limits import LimitZone as LimitZone
 from dyups.config.proxying import ProxyingSettings as ProxyingSettings
 from dyups.config.realip import RealIpSettings as RealIpSettings
 from dyups.config.routing import (
@@ -158,6 +160,7 @@ class LocationSettings:
         "scripts": LocationScripts,
         "proxying": ProxyingSettings,
         "realip": RealIpSettings,
+        "limits": LimitSettings,
     }
     """Fields that are settings of a module of their own."""
     access: AccessSettings = AccessSettings()
@@ -179,6 +182,7 @@ class LocationSettings:
     lingering_timeout: float = 5.0
     proxying: ProxyingSettings = ProxyingSettings()
     realip: RealIpSettings = RealIpSettings()
+    limits: LimitSettings = LimitSettings()
     proxy_connect_timeout: float = 60.0
     proxy_http_version: str = "1.1"
     proxy_next_upstream: frozenset[str] = frozenset({"error", "timeout"})
@@ -331,6 +335,8 @@ class Http:
     """In order; each ``place.file`` tells whether the block came from the dump file."""
     dyups: DyupsSettings = DyupsSettings()
     lua: LuaSettings = LuaSettings()
+    limit_zones: tuple[LimitZone, ...] = ()
+    """Of ``limit_req_zone`` and ``limit_conn_zone``."""
     log_format: tuple[LogFormat, ...] = ()
     """As written, in order; each ``access_log`` has its own at hand."""
     resolver: ResolverSpec | None = None

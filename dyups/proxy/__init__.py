@@ -10,6 +10,7 @@
     steps        the rewrite phase
     passage      phases that may wait: limits, access, scripts
     restrictions which of them a location has
+    limits       rates and numbers of requests
     realip       where clients behind a proxy are
     announced    connections that a proxy announces
     access       addresses; satisfy

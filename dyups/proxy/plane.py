@@ -22,6 +22,7 @@ from dyups.upstream.map import UpstreamMap
 if TYPE_CHECKING:
     from dyups.config.tls import ProxyTls
     from dyups.proxy.exchange import Exchange
+    from dyups.proxy.limits import LimitTables
     from dyups.proxy.plan import Channels
     from dyups.proxy.resolving import TargetNames
 
@@ -85,6 +86,7 @@ class DataPlane:
         "dial",
         "draining",
         "in_thread",
+        "limits",
         "log",
         "names",
         "upstreams",
@@ -114,6 +116,8 @@ class DataPlane:
         """Looks names up that requests bring, where a ``resolver`` is set."""
         self.in_thread: Callable[[Callable[[], Any]], Deferred[Any]] = maybeDeferred
         """Runs a call that takes its time on a thread; the Deferred fires here with what it returns."""
+        self.limits: LimitTables | None = None
+        """What ``limit_req`` and ``limit_conn`` count."""
         self.version = VERSION
         self.log: Callable[[Exchange], None] = _unlogged
         """Writes a complete request to the access logs of its location."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dyups.config.model import Location, ResourceContent
 from dyups.proxy.access import AccessPhase, AddressRules, Check, OnlyLocal
 from dyups.proxy.auth import BasicAuth
+from dyups.proxy.limits import LimitConnections, LimitRequests
 from dyups.proxy.passage import Phase
 from dyups.proxy.passwords import PasswordFiles
 from dyups.proxy.plane import DataPlane
@@ -26,7 +27,18 @@ class Restrictions:
 
     def phases(self, location: Location) -> tuple[Phase, ...]:
         """Limits, then access, as ``ngx_http_core_module`` orders them."""
-        return tuple(self._access(location))
+        return (*self._limits(location), *self._access(location))
+
+    def _limits(self, location: Location) -> list[Phase]:
+        settings, tables = location.settings.limits, self._plane.limits
+        if tables is None or not (settings.limit_req or settings.limit_conn):
+            return []
+        phases: list[Phase] = []
+        if settings.limit_req:
+            phases.append(LimitRequests(settings, tables.zones, self._plane.deadlines))
+        if settings.limit_conn:
+            phases.append(LimitConnections(settings, tables.zones, self._plane.deadlines))
+        return phases
 
     def _access(self, location: Location) -> list[Phase]:
         settings = location.settings.access

@@ -12,6 +12,7 @@ import time
 from base64 import b64decode
 from collections.abc import Callable
 from functools import lru_cache
+from ipaddress import ip_address
 from time import monotonic
 
 from dyups._version import VERSION
@@ -143,6 +144,15 @@ def _announced(end: int, part: int) -> Getter:
     return read
 
 
+def _binary_address(x: Exchange) -> bytes:
+    """The address in 4 or 16 bytes; ``unix:`` as it is."""
+    address = x.client.client_address()[0]
+    try:
+        return ip_address(address.decode("latin-1")).packed
+    except ValueError:
+        return address
+
+
 def _remote_port(x: Exchange) -> bytes:
     port = x.client.client_address()[1]
     return b"%d" % port if port else b""
@@ -171,6 +181,7 @@ _PER_ATTEMPT: dict[str, Getter] = {
 
 _PLAIN: dict[str, Getter] = {
     "args": _args,
+    "binary_remote_addr": _binary_address,
     "body_bytes_sent": lambda x: _number(x.body_sent),
     "bytes_sent": lambda x: _number(x.head_sent + x.body_sent),
     "connection": _connection(0),
@@ -182,6 +193,8 @@ _PLAIN: dict[str, Getter] = {
     "host": host,
     "hostname": lambda x: _HOSTNAME,
     "is_args": _is_args,
+    "limit_conn_status": lambda x: x.user.get("limit_conn_status", b""),
+    "limit_req_status": lambda x: x.user.get("limit_req_status", b""),
     "msec": _msec,
     "nginx_version": lambda x: VERSION.encode(),
     "pid": lambda x: _number(os.getpid()),

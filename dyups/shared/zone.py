@@ -82,17 +82,20 @@ def _read_header(view: memoryview) -> tuple[int, int]:
 
 
 class Zone:
-    """The writer's side.  ``fd`` is what readers inherit; ``size`` is the room for records, in bytes."""
+    """The writer's side.  ``fd`` is what readers inherit; ``size`` is the room for records, in bytes.
+
+    ``beyond`` bytes of the memory lie behind the zone and are none of its business (``table``).
+    """
 
     __slots__ = ("_readers", "_region", "count", "fd", "place")
 
-    def __init__(self, size: int, count: int) -> None:
+    def __init__(self, size: int, count: int, beyond: int = 0) -> None:
         """A new zone with ``count`` slots.  Raises OSError, and ValueError for numbers that no zone can have."""
         capacity = max(MIN_CAPACITY, aligned(size))
         if capacity > MAX_CAPACITY or not 0 < count <= MAX_SLOTS:
             raise ValueError("no zone can have this size")
         self.count = count
-        self.fd = anonymous_file("dyups-zone", _SLOTS + count * slots.SIZE + capacity)
+        self.fd = anonymous_file("dyups-zone", _SLOTS + count * slots.SIZE + capacity + beyond)
         header = _HEADER.pack(MAGIC, VERSION, count, capacity)
         os.pwrite(self.fd, header + _SUM.pack(crc32(header)), 0)
         self._region = _Region(self.fd)
@@ -157,7 +160,7 @@ class Zone:
 class ZoneReader:
     """A reader's side, on the slot that it was admitted to.  Raises ZoneDamaged where ``fd`` is no zone."""
 
-    __slots__ = ("_place", "_region", "_slot")
+    __slots__ = ("_place", "_region", "_slot", "fd")
 
     def __init__(self, fd: int, slot: int) -> None:
         self._region = _Region(fd)
@@ -169,6 +172,8 @@ class ZoneReader:
             self._region.close()
             raise ZoneDamaged(f"there is no slot {slot} to begin with")
         self._place = begin.place
+        self.fd = os.dup(fd)
+        """The memory, for whoever has to do with what lies behind the zone."""
 
     @property
     def slot(self) -> int:
@@ -206,3 +211,4 @@ class ZoneReader:
     def close(self) -> None:
         """Unmap."""
         self._region.close()
+        os.close(self.fd)

@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from dyups.control.change import Changes
 from dyups.errors import ConfigError
+from dyups.proxy.limits import memory_for
 from dyups.proxy.plane import complain
 from dyups.shared.slots import Reader
 from dyups.shared.zone import Zone
@@ -70,9 +71,9 @@ def workers_wanted(configuration: Configuration) -> int:
     return configuration.settings.worker_processes or len(os.sched_getaffinity(0))
 
 
-def _zone(size: int, count: int) -> Zone:
+def _zone(size: int, count: int, limits: int) -> Zone:
     try:
-        return Zone(size, count)
+        return Zone(size, count, limits)
     except OSError as error:
         reason = os.strerror(error.errno or 0)
     except ValueError as error:
@@ -103,7 +104,7 @@ class Crew:
         """Addresses of names that stand in the configuration outside of upstreams."""
         self.size = workers_wanted(configuration)
         dyups = configuration.http.dyups
-        self.zone = _zone(dyups.dyups_shm_zone_size, self.size)
+        self.zone = _zone(dyups.dyups_shm_zone_size, self.size, memory_for(configuration.http.limit_zones))
         self.patience: Patience = patience_for(dyups.dyups_read_msg_timeout)
         self.current = True
         """No reload has made another map since."""

@@ -21,6 +21,7 @@ from dyups.metrics.accesslog import AccessLogs
 from dyups.proxy.contents import LocationMaker
 from dyups.proxy.deadlines import Deadlines, period_for
 from dyups.proxy.downstream import ClientConnection
+from dyups.proxy.limits import LimitTables
 from dyups.proxy.listener import Listener, limits_of
 from dyups.proxy.literals import constant_groups
 from dyups.proxy.plane import DataPlane, complain
@@ -43,6 +44,7 @@ class ServingSide:
 
     ``checks`` tells the state of checked servers, ``query`` knows the addresses of names that stand in the
     configuration outside of upstreams, and ``certificates`` what stood in the files that TLS needs.
+    ``shared`` is the descriptor of the memory at whose end all workers count what is limited.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class ServingSide:
         checks: Report = nothing_checked,
         certificates: Mapping[str, bytes] | None = None,
         scripts: ProcessScripts | None = None,
+        shared: int | None = None,
     ) -> None:
         self._reactor = reactor
         self._interface = interface
@@ -68,6 +71,7 @@ class ServingSide:
         terms = TermsTable(files)
         self.plane.channels = ChannelTable(files)
         self.plane.in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+        self.plane.limits = LimitTables(http.limit_zones, shared)
         self.access_logs = AccessLogs(http, partial(complain, "alert"))
         self.plane.log = self.access_logs.write
         literals, _ = constant_groups(http, lenient=True, query=query)

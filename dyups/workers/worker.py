@@ -75,7 +75,7 @@ class Worker:
         self.verbs = Verbs(self._upstreams, changes, api_enabled(configuration.http))
         self._presence = Presence()
         self._judge = Judge(self._upstreams)
-        self._serving = self._serving_side(snapshot, configuration, changes, zone.slot)
+        self._serving = self._serving_side(snapshot, configuration, changes, zone)
         self._looking = LoopingCall(self._look)
         self._looking.clock = reactor
         timeout = configuration.http.dyups.dyups_read_msg_timeout
@@ -97,7 +97,7 @@ class Worker:
         )
 
     def _serving_side(
-        self, snapshot: Snapshot, configuration: Configuration, changes: RemoteChanges, place: int
+        self, snapshot: Snapshot, configuration: Configuration, changes: RemoteChanges, zone: ZoneReader
     ) -> ServingSide:
         reactor = self._reactor
         interface = dyups_interface(self._upstreams, changes, reactor, roster=self.link.workers)
@@ -112,10 +112,11 @@ class Worker:
                 configuration.http,
                 self.verbs,
                 reactor,
-                Place(place, configuration.settings.worker_processes),
+                Place(zone.slot, configuration.settings.worker_processes),
             ),
             attempts_wanted=configuration.attempts_wanted,
             certificates=snapshot.certificates,
+            shared=zone.fd,
         )
 
     def start(self) -> None:

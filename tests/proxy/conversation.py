@@ -26,6 +26,7 @@ from dyups.config.parser import Tree, parse_text
 from dyups.interfaces import Address, TcpAddress
 from dyups.proxy.contents import LocationMaker
 from dyups.proxy.deadlines import Deadlines
+from dyups.proxy.limits import LimitTables
 from dyups.proxy.listener import Listener
 from dyups.proxy.literals import constant_groups
 from dyups.proxy.peerlink import IDLE, PeerLink
@@ -230,6 +231,7 @@ class World:
         )
         if names is not None:
             self.plane.names = TargetNames(names)
+        self.plane.limits = LimitTables(self.http.limit_zones)
         literals, self.warnings = constant_groups(self.http, lenient=True, query=lambda name: ("192.0.2.1",))
         any_literal = self.http.dyups.dyups_literal_targets
         make = LocationMaker(

@@ -25,6 +25,8 @@ LINE = r"POST /p%61th//x\?b=1&A=%20z&c&c=2&d HTTP/1\.1"
 
 #: (text with the variable, what it reads, as a regular expression)
 ROWS = [
+    ("$binary_remote_addr", "\xc0\x00\x02\x07"),
+    ("$limit_req_status$limit_conn_status", ""),
     ("$realip_remote_addr $realip_remote_port", "192.0.2.7 54321"),
     ("$proxy_protocol_addr$proxy_protocol_port", ""),
     ("$proxy_protocol_server_addr$proxy_protocol_server_port", ""),
@@ -104,7 +106,7 @@ class RequestTests(SynchronousTestCase):
         """Each variable on one request that has something for all of them."""
         for text, expected in ROWS:
             with self.subTest(text):
-                body = head(World(CONFIG % text).ask(REQUEST))[2].decode()
+                body = head(World(CONFIG % text).ask(REQUEST))[2].decode("latin-1")
                 self.assertRegex(body, rf"\A(?:{expected})\Z", text)
 
     def test_bare_request(self) -> None:

@@ -18,6 +18,7 @@
     headers   fields of answers
     scripts   Lua, hooks in Python
     realip    proxies in front
+    limits    rates and numbers of requests
     dyups     the module's own
     known     nginx's directives that are refused
 
@@ -39,6 +40,7 @@ from dyups.config.directives import (
     headers,
     http,
     known,
+    limits,
     logs,
     proxy,
     proxying,
@@ -79,6 +81,7 @@ def all_entries() -> Iterator[Entry]:
         tls,
         access,
         realip,
+        limits,
         scripts,
         known,
     ):

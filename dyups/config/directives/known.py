@@ -52,9 +52,9 @@ _FAMILIES: dict[str, str] = {
     """,
     "Access": """
         auth_jwt auth_jwt_claim_set auth_jwt_header_set auth_jwt_key_file auth_jwt_key_request
-        auth_jwt_leeway auth_jwt_type limit_conn limit_conn_dry_run limit_conn_log_level
-        limit_conn_status limit_conn_zone limit_req limit_req_dry_run limit_req_log_level
-        limit_req_status limit_req_whitelist limit_req_zone limit_zone referer_hash_bucket_size
+        auth_jwt_leeway auth_jwt_type
+
+        limit_req_whitelist limit_zone referer_hash_bucket_size
         referer_hash_max_size secure_link secure_link_md5 secure_link_secret sysguard sysguard_cpu
         sysguard_free sysguard_interval sysguard_load sysguard_log_level sysguard_mem sysguard_mode
         sysguard_rt sysguard_swap user_agent valid_referers

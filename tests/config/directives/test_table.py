@@ -23,6 +23,7 @@ DERIVED = {
     ("LocationSettings", "files"),
     ("LocationSettings", "proxying"),
     ("LocationSettings", "realip"),
+    ("LocationSettings", "limits"),
     ("LocationSettings", "scripts"),
     ("Http", "lua"),
     ("LuaSettings", "prefix"),
