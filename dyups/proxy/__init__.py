@@ -30,6 +30,9 @@
     pacing       answers that go out slowly
     binding      connections from an address of ours
     departed     clients that leave
+    secured      TLS towards clients
+    securedial   TLS towards servers: what may be shared, and the handshake
+    tlsvariables what ``$ssl_…`` read
     peerlink     a connection to a server
     requesthead  the head that is sent to a server
     answers      our own responses and error pages

@@ -187,8 +187,8 @@ class _Channel:
         return _address(self._client.local_address())
 
     def isSecure(self) -> bool:
-        """TLS is not spoken here."""
-        return False
+        """Does the client speak TLS."""
+        return self._client.secured is not None and not self._client.secured.plain
 
     def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
         """The head of the answer: the resource's fields with our own ``Server``, ``Date`` and ``Connection``."""

@@ -152,7 +152,7 @@ def server_context(
     if tls.ssl_dhparam:
         _use_parameters(context, tls.ssl_dhparam, files)
     if tls.ssl_ecdh_curve != "auto":
-        set_curves(context, tls.ssl_ecdh_curve, "ssl_ecdh_curve")
+        set_curves(context, tls.ssl_ecdh_curve)
     sources = [path for path in (tls.ssl_client_certificate, tls.ssl_trusted_certificate) if path]
     _trust(context, sources, tls.ssl_crl, files)
     if tls.ssl_client_certificate and tls.ssl_verify_client != "off":

@@ -53,9 +53,14 @@ def of_source(source: str, files: Files, what: str) -> bytes:
     try:
         return files(source)
     except OSError as error:
-        raise ConfigError(f"{what}: BIO_new_file() failed {_as_openssl(error, source)}") from None
+        raise ConfigError(f"{_failed(what, 'BIO_new_file')} {_as_openssl(error, source)}") from None
     except ValueError:  # a NUL in the path
         raise ConfigError(f"{what}: invalid path") from None
+
+
+def _failed(what: str, function: str) -> str:
+    """``what`` failed in ``function``, unless it says itself which one that was."""
+    return what if what.endswith(" failed") else f"{what}: {function}() failed"
 
 
 def _as_openssl(error: OSError, path: str) -> str:
@@ -72,23 +77,22 @@ def certificates(source: str, files: Files, what: str = "") -> list[x509.Certifi
     try:
         found = x509.load_pem_x509_certificates(of_source(source, files, what))
     except ValueError as error:
-        raise ConfigError(f"{what}: PEM_read_bio_X509_AUX() failed (SSL: {_reason(error)})") from None
+        raise ConfigError(f"{_failed(what, 'PEM_read_bio_X509_AUX')} (SSL: {_reason(error)})") from None
     return found
 
 
 def revocations(source: str, files: Files) -> list[x509.CertificateRevocationList]:
     """The lists of revoked certificates in a file, at least one.  Raises ConfigError."""
-    content = of_source(source, files, f'cannot load crl "{source}"')
+    what = f'X509_LOOKUP_load_file("{source}") failed'
+    content = of_source(source, files, what)
     end = b"-----END X509 CRL-----"
     pieces = [piece + end for piece in content.split(end)[:-1]]
     try:
         found = [x509.load_pem_x509_crl(piece) for piece in pieces]
     except ValueError as error:
-        raise ConfigError(f'X509_LOOKUP_load_file("{source}") failed (SSL: {_reason(error)})') from None
+        raise ConfigError(f"{what} (SSL: {_reason(error)})") from None
     if not found:
-        raise ConfigError(
-            f'X509_LOOKUP_load_file("{source}") failed (SSL: error:PEM routines::no start line)'
-        )
+        raise ConfigError(f"{what} (SSL: error:PEM routines::no start line)")
     return found
 
 

@@ -109,10 +109,11 @@ class ReadFailed(Exception):
         self.error = error
 
 
-def set_curves(context: SSL.Context, curves: str, what: str) -> None:
-    """``SSL_CTX_set1_curves_list``; raises ConfigError in nginx's words."""
+def set_curves(context: SSL.Context, curves: str, what: str = "") -> None:
+    """``SSL_CTX_set1_curves_list``, or ``what`` does the same; raises ConfigError in nginx's words."""
     if _lib.SSL_CTX_set1_curves_list(context._context, curves.encode()) != 1:
-        raise ConfigError(f'SSL_CTX_set1_curves_list("{curves}") failed (SSL: {drain()}) in {what}')
+        what = what or f'SSL_CTX_set1_curves_list("{curves}")'
+        raise ConfigError(f"{what} failed (SSL: {drain()})")
 
 
 def drain() -> str:

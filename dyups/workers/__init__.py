@@ -20,6 +20,7 @@ Both sides:
     link           the control channel
     snapshot       what a worker begins with
     configuration  a configuration, read by the master and built again by workers
+    certificates   what TLS needs of files, read and tried with the configuration
     serving        the data plane, wired
     storing        what is on disk, wired
     notify         systemd hears of it

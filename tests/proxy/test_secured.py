@@ -10,6 +10,7 @@ from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.proxy.conversation import World, head
+from tests.proxy.test_webresource import Called, world_of
 from tests.tls.authority import Authority, Issued, authority, issued
 from tests.tls.peer import Peer, client_side
 
@@ -157,6 +158,13 @@ class RequestTests(Secured):
         self.assertEqual(world.servers[0].read(), b"ping")
         world.servers[0].say(b"pong")
         self.assertEqual(peer.hear(), b"pong")
+
+    def test_web_resources(self) -> None:
+        """A web resource behind a location knows that its client speaks TLS."""
+        resource = Called(lambda request: b"secure" if request.isSecure() else b"plain")
+        world = world_of(resource, self.server("a.example", "location /r { dyups_interface; }"))
+        answer = self.peer(world).ask(b"GET /r HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        self.assertEqual(head(answer)[2], b"secure")
 
     def test_a_page_of_ones_own(self) -> None:
         """``error_page 497`` may lead plain requests to https."""

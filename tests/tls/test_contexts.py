@@ -113,8 +113,8 @@ class ServerContextTests(SynchronousTestCase):
                 "ssl_conf_command": (("ciphersuites", "none"),)
             },
             'PEM_read_bio_DHparams("/a.crt") failed (SSL: ': {"ssl_dhparam": "/a.crt"},
-            'BIO_new_file("/none") failed: ': {"ssl_dhparam": "/none"},
-            'SSL_CTX_load_verify_locations("/empty") failed: ': {"ssl_trusted_certificate": "/empty"},
+            'BIO_new_file("/none") failed (SSL: ': {"ssl_dhparam": "/none"},
+            'SSL_CTX_load_verify_locations("/empty") failed (SSL: ': {"ssl_trusted_certificate": "/empty"},
         }
         for text, settings in cases.items():
             with self.assertRaises(ConfigError) as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 from dyups.config.directives.entry import Call, Context, Entry, Kind, harmless, setting
 from dyups.config.directives.kinds import FLAG, NUMBER, ONLY_OFF, SIZE, TEXT, TIME, choice, words
@@ -43,7 +44,8 @@ def _material(text: str, scope: Scope) -> Template:
     if text.startswith(_NOT_A_FILE):
         raise ConfigError(f'"{text.partition(":")[0]}:" keys are not supported in "{text}"')
     if not has_variables(text):
-        return constant(text if text.startswith("data:") else scope.beside(text))
+        path = text if text.startswith("data:") else scope.beside(text)
+        return replace(constant(path), source=text)
     found = scope.template(text)
     if text.startswith(("data:", "$")) or os.path.isabs(text):
         return found
