@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.build import load
 from dyups.config.model import Settings
-from dyups.proxy import tlsvariables, variables
+from dyups.proxy import answervariables, tlsvariables, variables
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.rst"), *ROOT.glob("docs/*.rst"), *ROOT.glob("newsfragments/*.rst")])
@@ -177,7 +177,13 @@ class VariablesTests(SynchronousTestCase):
     def test_existing_are_documented(self) -> None:
         """Every variable that can be used is documented."""
         families = {f"{prefix}NAME" for prefix in variables._FAMILIES}
-        existing = {*variables._PLAIN, *variables._PER_ATTEMPT, *tlsvariables.GETTERS, *families}
+        existing = {
+            *variables._PLAIN,
+            *variables._PER_ATTEMPT,
+            *tlsvariables.GETTERS,
+            *answervariables.GETTERS,
+            *families,
+        }
         self.assertEqual(existing - self.documented, set())
 
 

@@ -151,7 +151,6 @@ class AnswerSettings:
     recursive_error_pages: bool = False
     rewrite_log: bool = False
     server_name_in_redirect: bool = False
-    uninitialized_variable_warn: bool = True
 
 
 # -- files ---------------------------------------------------------------------------------------------------------

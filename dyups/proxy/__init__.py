@@ -8,6 +8,10 @@
     exchange     one request and what became of it; what variables read
     route        which server, which location; compiled once from the settings
     steps        the rewrite phase
+    rewriting    rewrite, if, limit_except
+    conditions   what if asks
+    verdicts     what a step says
+    errorpages   what is answered in place of error pages
     passage      phases that may wait: limits, access, scripts
     restrictions which of them a location has
     limits       rates and numbers of requests
@@ -17,6 +21,13 @@
     auth         passwords of requests
     passwords    password files
     contents     what a location does: return, echo, nothing
+    files        plain files
+    filepaths    where they are
+    filebody     sending them at the client's speed
+    ranges       parts of them; conditions on a request
+    tryfiles     the first of several
+    autoindex    lists of folders
+    added        fields that a location adds
     forwards     proxy_pass: which group is asked, and for which target
     literals     groups of targets that are no upstream by name
     attempt      forwarding one request: peers tried in turn, retries, the answer passed on
@@ -37,6 +48,7 @@
     requesthead  the head that is sent to a server
     answers      our own responses and error pages
     variables    what ``$name`` reads
+    answervariables  of files and answers
     deadlines    time limits, swept
     unsent       whether a slow client takes anything at all
     plane        what all connections of a process share

@@ -35,6 +35,7 @@ class Reply(NamedTuple):
     body: str
     closing: bool
     head: str
+    fields: dict[str, str] = {}
 
 
 class Talk(Protocol):
@@ -70,7 +71,7 @@ class Talk(Protocol):
             self._data = rest[length:]
             reply, self._reply = self._reply, None
             closing = fields.get("connection") == "close"
-            reply.callback(Reply(int(lines[0].split()[1]), rest[:length].decode(), closing, lines[0]))
+            reply.callback(Reply(int(lines[0].split()[1]), rest[:length].decode(), closing, lines[0], fields))
 
     def connectionLost(self, reason: Any = None) -> None:
         self.closed = True

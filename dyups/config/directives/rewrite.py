@@ -136,13 +136,11 @@ ENTRIES: tuple[Entry, ...] = (
         "off",
         "Whether what ``rewrite`` and ``if`` do goes to the error log, at level ``notice``.",
     ),
-    setting(
+    harmless(
         "uninitialized_variable_warn",
         _ANYWHERE | Context.IF,
         FLAG,
-        AnswerSettings,
-        "on",
-        "Whether reading a variable that was never set is logged.",
+        "A variable that was never set is empty, and nothing is logged.",
     ),
     harmless("map_hash_bucket_size", Context.HTTP, SIZE, _LOOKUP),
     harmless("map_hash_max_size", Context.HTTP, SIZE, _LOOKUP),
