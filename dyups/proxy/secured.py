@@ -13,6 +13,7 @@ from typing import Any
 from twisted.python.failure import Failure
 
 from dyups.proxy.downstream import ClientConnection
+from dyups.proxy.pace import BUSY
 from dyups.proxy.plane import complain
 from dyups.proxy.route import ServerRoutes
 from dyups.tls.openssl import ALERT, UNRECOGNIZED_NAME, UNTRUSTED, verify_error_string
@@ -92,6 +93,14 @@ class SecuredClient(TlsStream):
             self.write_raw(data)
         else:
             super().write(data)
+
+    def _ended(self, problem: str) -> None:
+        """A client that says goodbye sends no more, but may wait for its answer (RFC 8446 section 6.1)."""
+        client = self.inner
+        if not problem and client is not None and client.state == BUSY:
+            client.close_after()
+        else:
+            super()._ended(problem)
 
     # -- the handshake (tls.stream.Owner) ------------------------------------------------------------------------
 

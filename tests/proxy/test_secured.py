@@ -197,6 +197,22 @@ class RequestTests(Secured):
         self.assertTrue(world.clients[0].closed)
         self.assertEqual(world.plane.counters.active, 0)
 
+    def test_an_end_before_the_answer(self) -> None:
+        """A client that says goodbye right after its request still gets the answer; then the connection ends."""
+        world = World(
+            "upstream b { server 127.0.0.1:81; }"
+            + self.server("a.example", "location /b { proxy_pass http://b; }")
+        )
+        peer = self.peer(world)
+        peer.say(b"GET /b HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        peer.connection.shutdown()
+        peer.pump()
+        self.assertFalse(world.servers[0].closed)
+        world.servers[0].say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        status, fields, body = head(peer.hear())
+        self.assertEqual((status, fields["connection"], body), (200, "close", b"ok"))
+        self.assertTrue(world.clients[0].closed)
+
     def test_plain_http_gets_a_page(self) -> None:
         """HTTP without TLS is answered 400 with nginx's words, and logged."""
         world = World(self.server("a.example"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from OpenSSL import SSL
 from twisted.internet.address import IPv4Address
 from twisted.internet.interfaces import IConsumer, IProtocol, IPushProducer, ITransport
@@ -214,6 +216,18 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual(keeper.told, ["done"])
         server.say(b"hi")
         self.assertEqual(inner.heard, [b"hi"])
+
+    @given(st.lists(st.binary(min_size=1, max_size=300), max_size=5), st.booleans())
+    @settings(deadline=None, max_examples=60)
+    def test_any_bytes(self, pieces: list[bytes], after: bool) -> None:
+        """Whatever a client sends, before or after a handshake, is no error of ours."""
+        self.setUp()
+        if after:
+            self.peer()
+        for piece in pieces:
+            self.wire.say(piece)
+        self.assertEqual(self.inner.heard, [])
+        self.assertLessEqual(len(self.keeper.told), 3)
 
     def test_what_is_below(self) -> None:
         """Addresses and the like are those of the transport below, as far as it has them."""
