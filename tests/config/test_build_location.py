@@ -64,7 +64,7 @@ BAD_LOCATIONS = {
     "proxy_pass http://a; echo a;": '"echo" directive conflicts with "proxy_pass" in conf/nginx.conf:5',
     "proxy_pass http://a; proxy_pass http://b;": '"proxy_pass" directive is duplicate in conf/nginx.conf:5',
     "dyups_interface; dyups_interface;": '"dyups_interface" directive is duplicate in conf/nginx.conf:5',
-    "gzip on;": '"gzip" directive is not supported in conf/nginx.conf:5',
+    "ssi on;": '"ssi" directive is not supported in conf/nginx.conf:5',
     "if (host) {}": 'invalid condition "host" in conf/nginx.conf:5',
     "listen 80;": '"listen" directive is not allowed here in conf/nginx.conf:5',
 }

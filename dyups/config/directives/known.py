@@ -33,22 +33,18 @@ _FAMILIES: dict[str, str] = {
     """,
     "Static files": """
         add_after_body add_before_body add_header_inherit add_trailer add_trailer_inherit
-        addition_types ancient_browser ancient_browser_value
-        brotli brotli_buffers brotli_comp_level
+        addition_types ancient_browser ancient_browser_value brotli brotli_buffers brotli_comp_level
         brotli_min_length brotli_static brotli_types brotli_window charset charset_map charset_types
         concat concat_delimiter concat_ignore_file_error concat_max_files concat_types concat_unique
-        create_full_put_path dav_access dav_methods empty_gif flv footer
-        footer_types gunzip gunzip_buffers gzip_buffers gzip_comp_level gzip_disable gzip_hash
-        gzip_http_version gzip_min_length gzip_no_buffer gzip_proxied gzip_static gzip_types
-        gzip_vary gzip_window image_filter image_filter_buffer image_filter_interlace
-        image_filter_jpeg_quality image_filter_sharpen image_filter_transparency
-        image_filter_webp_quality min_delete_depth modern_browser modern_browser_value mp4
-        mp4_buffer_size mp4_limit_rate mp4_limit_rate_after mp4_max_buffer_size mp4_start_key_frame
-        override_charset postpone_gzipping random_index slice source_charset ssi
-        ssi_ignore_recycled_buffers ssi_last_modified ssi_min_file_chunk ssi_silent_errors ssi_types
-        ssi_value_length sub_filter sub_filter_buffer_size sub_filter_last_modified sub_filter_once
-        sub_filter_types trim trim_css trim_js trim_types xml_entities xslt_last_modified xslt_param
-        xslt_string_param xslt_stylesheet xslt_types
+        create_full_put_path dav_access dav_methods empty_gif flv footer footer_types image_filter
+        image_filter_buffer image_filter_interlace image_filter_jpeg_quality image_filter_sharpen
+        image_filter_transparency image_filter_webp_quality min_delete_depth modern_browser
+        modern_browser_value mp4 mp4_buffer_size mp4_limit_rate mp4_limit_rate_after
+        mp4_max_buffer_size mp4_start_key_frame override_charset random_index slice source_charset
+        ssi ssi_ignore_recycled_buffers ssi_last_modified ssi_min_file_chunk ssi_silent_errors
+        ssi_types ssi_value_length sub_filter sub_filter_buffer_size sub_filter_last_modified
+        sub_filter_once sub_filter_types trim trim_css trim_js trim_types xml_entities
+        xslt_last_modified xslt_param xslt_string_param xslt_stylesheet xslt_types
     """,
     "Access": """
         auth_jwt auth_jwt_claim_set auth_jwt_header_set auth_jwt_key_file auth_jwt_key_request

@@ -125,7 +125,7 @@ class Checks(SynchronousTestCase):
         """nginx looks at the name, the context, the block and the number of arguments, in that order."""
         for directive, error in {
             Directive("foo", (), "f", 7, ()): 'unknown directive "foo" in f:7',
-            Directive("gzip_static", (), "f", 7): '"gzip_static" directive is not supported in f:7',
+            Directive("image_filter", (), "f", 7): '"image_filter" directive is not supported in f:7',
             Directive("listen", (), "f", 7): '"listen" directive is not allowed here in f:7',
             Directive(
                 "send_timeout", (), "f", 7, ()
