@@ -136,3 +136,57 @@ class RenewTests(ChangeCase):
         self.assertEqual((self.shown(), [spec.name for spec in upstreams.specs()]), ({}, ["host"]))
         self.assertEqual((len(self.store.commands), len(store.commands)), (0, 1))
         self.assertTrue(self.lock.trylock)
+
+
+class AddressTests(ChangeCase):
+    """Names that have other addresses (``resolve``)."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.publisher = FakePublisher()
+        self.changes = ChangePath(self.upstreams, self.lock, self.store, self.lookup, self.publisher)
+        self.spec = parse_commands("host", "server app.example resolve;")
+        self.upstreams.replace(self.spec, {"app.example": ("10.0.0.1",)})
+
+    def readdress(self, *addresses: str) -> Deferred[None]:
+        """The name has these now."""
+        return Deferred.fromCoroutine(self.changes.readdress(self.spec, {"app.example": addresses}))
+
+    def peers(self) -> list[bytes]:
+        """Whom the upstream asks."""
+        group = self.upstreams.find("host")
+        assert group is not None
+        return [peer.name for peer in group.peers]
+
+    def test_published(self) -> None:
+        """The upstream is replaced by itself, here and everywhere, with a number of its own; nothing is stored."""
+        self.successResultOf(self.readdress("10.0.0.2"))
+        self.assertEqual((self.peers(), self.store.commands), ([b"10.0.0.2:80"], []))
+        ((sequence, notice),) = self.publisher.notices
+        command = Update("host", "server app.example resolve;\n")
+        self.assertEqual((sequence, *decode_notice(notice)), (1, command, {"app.example": ("10.0.0.2",)}))
+        self.assertEqual(self.upstreams.sequence, 1)
+
+    def test_waits_for_its_turn(self) -> None:
+        """While a change is under way nothing is replaced; what that change made is left as it is."""
+        self.store.answer = answer = Deferred()
+        change = self.changes.update("host", BODY)
+        readdressed = self.readdress("10.0.0.2")
+        self.assertNoResult(readdressed)
+        answer.callback(None)
+        self.successResultOf(change)
+        self.successResultOf(readdressed)
+        self.assertEqual(len(self.publisher.notices), 1)
+        self.assertNotIn(b"10.0.0.2:80", self.peers())
+
+    def test_no_room(self) -> None:
+        """Without room nothing happens, and the caller hears of it."""
+        self.publisher.room = fail(ChangeFailed("full"))
+        self.failureResultOf(self.readdress("10.0.0.2"), ChangeFailed)
+        self.assertEqual((self.peers(), self.upstreams.sequence), ([b"10.0.0.1:80"], 0))
+
+    def test_deleted(self) -> None:
+        """An upstream that is gone stays so."""
+        self.upstreams.delete("host")
+        self.successResultOf(self.readdress("10.0.0.2"))
+        self.assertEqual(self.publisher.notices, [])
