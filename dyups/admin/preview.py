@@ -6,6 +6,7 @@ the upstream has now keep the addresses that it knows, new ones count as one add
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
 from typing import Any, NamedTuple
@@ -116,20 +117,25 @@ def _paired(
     old: Sequence[ServerSpec], new: Sequence[ServerSpec]
 ) -> tuple[list[tuple[ServerSpec, ServerSpec]], list[ServerSpec], list[ServerSpec]]:
     """The altered, the removed, the added; servers that are written alike are no difference, wherever they stand."""
-    left, added = [*old], []
-    for server in new:
-        if server in left:
-            left.remove(server)
+    removed, added = _less(old, new), _less(new, old)
+    gone: dict[object, list[ServerSpec]] = {}
+    for server in removed:
+        gone.setdefault(_key(server), []).append(server)
+    altered = [(same.pop(0), server) for server in added if (same := gone.get(_key(server)))]
+    paired, left = [server for _, server in altered], [was for was, _ in altered]
+    return altered, _less(removed, left), _less(added, paired)
+
+
+def _less(servers: Sequence[ServerSpec], others: Sequence[ServerSpec]) -> list[ServerSpec]:
+    """``servers`` without ``others``, in order; one that stands twice is two."""
+    left = Counter(others)
+    found = []
+    for server in servers:
+        if left[server]:
+            left[server] -= 1
         else:
-            added.append(server)
-    altered: list[tuple[ServerSpec, ServerSpec]] = []
-    for server in [*added]:
-        same = [was for was in left if _key(was) == _key(server)]
-        if same:
-            altered.append((same[0], server))
-            left.remove(same[0])
-            added.remove(server)
-    return altered, left, added
+            found.append(server)
+    return found
 
 
 def _key(server: ServerSpec) -> tuple[str, int, str]:

@@ -6,6 +6,7 @@ fields are ``admin.answers``'.  ``admin.resource`` calls in here.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -135,7 +136,7 @@ def _peers_of(group: Group) -> Iterator[list[Peer]]:
     found: dict[ServerSpec, list[Peer]] = {}
     for peer in (*group.peers, *group.backups):
         found.setdefault(peer.spec, []).append(peer)
-    left = {server: group.spec.servers.count(server) for server in group.spec.servers}
+    left = Counter(group.spec.servers)
     for server in group.spec.servers:
         peers = found.get(server, [])
         share = len(peers) // left[server]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -135,6 +136,8 @@ async def execute(client: Client, options: argparse.Namespace, write: Write, com
         reason = error.reason if isinstance(error, ChangeError) else str(error)
         complain(f"dyups-ctl: {reason.strip()}\n")
         return status_of(error)
+    except BrokenPipeError:  # who reads what we print has read enough: "| head"
+        return Status.DONE
     finally:
         await client.close()
     return Status.DONE
@@ -181,6 +184,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _print(text: str) -> None:
-    """At once: who reads a pipe waits for each change."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    """At once: who reads a pipe waits for each change.  Raises BrokenPipeError where nobody reads any more."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more at the end of the process, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise

@@ -7,6 +7,7 @@ are not seen.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -113,11 +114,11 @@ def differences(before: Seen, now: Seen, sequence: int) -> list[Change]:
 
 def _less(commands: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
     """``commands`` without those of ``others``; one that stands twice is two."""
-    left = [*others]
+    left = Counter(others)
     found = []
     for command in commands:
-        if command in left:
-            left.remove(command)
+        if left[command]:
+            left[command] -= 1
         else:
             found.append(command)
     return tuple(found)

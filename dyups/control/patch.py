@@ -33,7 +33,9 @@ def patched(spec: UpstreamSpec, text: str, variables: VariableTable) -> Upstream
 
     Raises ConfigError, with the line of the command that is to blame.
     """
-    draft = _Draft(spec.name, [_Server(words) for words in map(_words_of, map(print_server, spec.servers))])
+    draft = _Draft(spec.name)
+    for server in spec.servers:
+        draft.append(_Server(_words_of(print_server(server))))
     for words, line in _commands(text):
         draft.line = line
         draft.do(words)
@@ -66,12 +68,7 @@ class _Server:
 
     words: list[str]
     line: int = 0
-
-    @property
-    def key(self) -> _Key:
-        """What makes two addresses the same, however they are written."""
-        host, port, path = parse_server_address(self.words[0])
-        return host.lower(), port, path
+    gone: bool = False
 
     def set(self, parameter: str) -> None:
         """Put ``parameter`` in the place of the one that it replaces, or behind the others."""
@@ -88,17 +85,33 @@ class _Server:
             self.words.append(parameter)
 
 
+def _key(address: str) -> _Key:
+    """What makes two addresses the same, however they are written.  Raises ConfigError."""
+    host, port, path = parse_server_address(address)
+    return host.lower(), port, path
+
+
 @dataclass(slots=True)
 class _Draft:
-    """An upstream while commands are applied; ``line`` is that of the command under way."""
+    """An upstream while commands are applied; ``line`` is that of the command under way.
+
+    A command costs the same however many servers there are.
+    """
 
     name: str
-    servers: list[_Server]
     line: int = 0
+    _servers: list[_Server] = field(default_factory=list)
+    """In order, those that are gone too."""
+    _places: dict[_Key, list[_Server]] = field(default_factory=dict)
     _verbs: dict[str, Callable[[list[str]], None]] = field(init=False)
 
     def __post_init__(self) -> None:
         self._verbs = {"add": self._add, "set": self._set, "drain": self._drain, "remove": self._remove}
+
+    def append(self, server: _Server) -> None:
+        """One server more.  Raises ConfigError."""
+        self._places.setdefault(_key(server.words[0]), []).append(server)
+        self._servers.append(server)
 
     def do(self, words: Sequence[str]) -> None:
         """One command."""
@@ -114,10 +127,9 @@ class _Draft:
             raise self._error(error.message) from None
 
     def _add(self, words: list[str]) -> None:
-        server = _Server(words, self.line)
-        if self._at(server.key):
+        if _key(words[0]) in self._places:
             raise ConfigError(f'server "{words[0]}" is there already in upstream "{self.name}"')
-        self.servers.append(server)
+        self.append(_Server(words, self.line))
 
     def _set(self, words: list[str]) -> None:
         if len(words) < 2:
@@ -133,21 +145,19 @@ class _Draft:
 
     def _remove(self, words: list[str]) -> None:
         self._alone(words, "remove")
-        gone = self._found(words[0])
-        self.servers = [server for server in self.servers if server not in gone]
+        for server in self._found(words[0]):
+            server.gone = True
+        del self._places[_key(words[0])]
 
     def _alone(self, words: list[str], verb: str) -> None:
         if len(words) > 1:
             raise ConfigError(f'invalid parameter "{words[1]}" in "{verb} server"')
 
     def _found(self, address: str) -> list[_Server]:
-        found = self._at(_Server([address]).key)
-        if not found:
+        found = self._places.get(_key(address))
+        if found is None:
             raise ConfigError(f'no server "{address}" in upstream "{self.name}"')
         return found
-
-    def _at(self, key: _Key) -> list[_Server]:
-        return [server for server in self.servers if server.key == key]
 
     def _error(self, message: str) -> ConfigError:
         return ConfigError(message, line=self.line)
@@ -155,7 +165,8 @@ class _Draft:
     def written(self, commands: Sequence[str]) -> tuple[str, list[int]]:
         """The body that says it, and for each of its lines the line of the command that made it, 0 for none."""
         pieces = [(command, 0) for command in commands]
-        for server in self.servers:
-            pieces.append((f"server {' '.join(map(quote, server.words))};", server.line))
+        for server in self._servers:
+            if not server.gone:
+                pieces.append((f"server {' '.join(map(quote, server.words))};", server.line))
         lines = [line for piece, line in pieces for _ in range(piece.count("\n") + 1)]
         return "".join(f"{piece}\n" for piece, _ in pieces), lines

@@ -120,6 +120,16 @@ class CommandsTests(SynchronousTestCase):
                 self.assertEqual(printed[0], f"[1] created new\n    + {ONE}\n")
             self.service.interface.ask("DELETE", "/upstream/new")
 
+    def test_read_enough(self) -> None:
+        """Who reads only the beginning of what is printed has it, and nothing has failed."""
+
+        def broken(text: str) -> None:
+            raise BrokenPipeError
+
+        options = parser(CALLS).parse_args(["detail"])
+        running = Deferred.fromCoroutine(execute(self.service.client, options, broken, self.fail))
+        self.assertEqual(self.successResultOf(running), Status.DONE)
+
     def test_statuses(self) -> None:
         """Every error has its status, as documented."""
         table = {

@@ -81,6 +81,12 @@ async def test_statuses(workers: Make) -> None:
     assert 'unknown directive "bogus" in line 1' in await ctl("set", "shop", "bogus;", status=1)
     assert "not found upstream" in await ctl("show", "nobody", status=3)
     assert "If-None-Match" in await ctl("set", "shop", "server a;", "--create", status=4)
+    assert (
+        await ctl("set", "many", "".join(f"server 10.{n >> 8}.{n & 255}.1;" for n in range(5000)))
+        == "success\n"
+    )
+    done = await run("sh", "-c", f"{shell} --url {ctl.url} detail --json | head -1")
+    assert (done.stdout, done.stderr) == (b"{\n", b"")
     (port,) = free_ports(1)
     assert "refused" in await Shell(f"http://127.0.0.1:{port}")("list", status=5)
     assert "BODY" in await ctl("set", "shop", status=2)
