@@ -175,6 +175,7 @@ class ListenTerms:
     __slots__ = ("_by_server", "chosen", "default")
 
     def __init__(self, listen: Listen, table: TermsTable) -> None:
+        check_listen(listen)
         resumes = all(server.tls.ssl_verify_client == "off" for server in listen.servers)
         speaking = [
             server.tls

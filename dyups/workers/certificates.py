@@ -13,7 +13,7 @@ from dyups.config.model import Http, Location, ProxyPass, ProxyTls, Server
 from dyups.config.parser import Directive
 from dyups.proxy.securedial import ChannelTable
 from dyups.tls.material import Files, RememberingFiles
-from dyups.tls.terms import ListenTerms, Terms, TermsTable, check_listen, check_server
+from dyups.tls.terms import ListenTerms, Terms, TermsTable, check_server
 
 
 def read_certificates(http: Http) -> Mapping[str, bytes]:
@@ -25,7 +25,6 @@ def read_certificates(http: Http) -> Mapping[str, bytes]:
     for server in servers.values():
         check_server(server)
     for listen in secured:
-        check_listen(listen)
         ListenTerms(listen, table)
     behind = {id(server) for listen in secured for server in listen.servers}
     for number, server in servers.items():
