@@ -269,7 +269,7 @@ class ClientConnection(ClientPhases):
             self._bad_body(f"client sent invalid chunked body: {error}")
             return
         exchange.received += len(piece)
-        if exchange.received > exchange.route.body_limit and not self._answered:
+        if exchange.received > exchange.route.body_limit and not self._answered and exchange.head.has_body():
             self._drop_sink()
             self._too_large()
         elif not ended:

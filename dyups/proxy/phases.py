@@ -134,8 +134,9 @@ class ClientPhases(ClientAnswers):
         return False
 
     def _announced(self) -> int:
-        """What is known of the size of the request's body."""
-        return max(self.exchange.head.content_length, self.exchange.received)
+        """What is known of the size of the request's body; nothing of one that was dropped."""
+        head = self.exchange.head
+        return max(head.content_length, self.exchange.received) if head.has_body() else 0
 
     def _too_large(self) -> None:
         complain("error", self.context("client intended to send too large body"))

@@ -102,6 +102,27 @@ class ErrorPageTests(SynchronousTestCase):
         server.say(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         self.assertEqual(head(client.read())[0], 200)
 
+    def test_too_large(self) -> None:
+        """The page for a body that is too large is not itself asked for with that body, known or still to come."""
+        world = World(
+            "server { listen 8080; client_max_body_size 2; error_page 413 @big;"
+            " location / { proxy_pass http://127.0.0.1:9001; }"
+            " location @big { proxy_pass http://127.0.0.1:9002; } }"
+        )
+        for lines, body in (
+            ("Content-Length: 9", b"123456789"),
+            ("Transfer-Encoding: chunked", b"9\r\n123456789\r\n"),
+        ):
+            client = world.client()
+            client.say(f"POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n\r\n".encode() + body[:7])
+            client.say(body[7:])
+            client.say(b"9\r\n123456789\r\n" if "chunked" in lines else b"")
+            server = world.servers[-1]
+            self.assertTrue(server.got.startswith(b"GET / HTTP/1.1"), server.got)
+            server.say(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbig")
+            status, _, text = head(client.read())
+            self.assertEqual((status, text), (413, b"big"))
+
     def test_next_request(self) -> None:
         """Nothing of it is left for the next request of the connection."""
         client = self.world.client()
