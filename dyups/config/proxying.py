@@ -42,6 +42,9 @@ class ProxyingSettings:
     limit_rate: Template | None = None
     """Bytes a second of an answer; None, empty and 0 are without limit."""
     limit_rate_after: Template | None = None
+    mirror: tuple[str, ...] = ()
+    """Paths that get the same request; ``off`` for none."""
+    mirror_request_body: bool = True
     proxy_bind: Template | None = None
     """The local address of connections to servers; None and empty leave it to the system."""
     proxy_buffer_size: int = 4096

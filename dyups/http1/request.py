@@ -107,11 +107,11 @@ class RequestHead:
         """Does a body follow."""
         return self.content_length > 0 or self.chunked
 
-    def without_body(self) -> RequestHead:
-        """The same head as a GET (or HEAD, if it is one) that has no body."""
+    def without_body(self, method: bytes = b"") -> RequestHead:
+        """The same head as a GET (or HEAD, if it is one), or with another ``method``, that has no body."""
         head = RequestHead()
         head.line = self.line
-        head.method = b"HEAD" if self.method == b"HEAD" else b"GET"
+        head.method = method or (b"HEAD" if self.method == b"HEAD" else b"GET")
         head.target = self.target
         head.minor = self.minor
         head.fields = [field for field in self.fields if field.name not in _OF_BODY]

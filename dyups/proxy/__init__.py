@@ -19,6 +19,8 @@
     announced    connections that a proxy announces
     access       addresses; satisfy
     auth         passwords of requests
+    authrequest  the word of another location; mirrors
+    subrequest   a request of our own, for a client's
     passwords    password files
     contents     what a location does: return, echo, nothing
     files        plain files

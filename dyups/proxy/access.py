@@ -53,7 +53,7 @@ class AccessPhase:
 
     def run(self, exchange: Exchange, passage: Passage) -> int:
         """See :class:`~dyups.proxy.passage.Phase`."""
-        return Asking(self, exchange, passage).go()
+        return NEXT if exchange.sub else Asking(self, exchange, passage).go()
 
 
 class Asking:

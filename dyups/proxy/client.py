@@ -133,3 +133,19 @@ class ClientSide(Protocol):
     def connection_numbers(self) -> tuple[int, int]:
         """The connection's number and how many requests it has had, this one included."""
         ...
+
+
+class PhasedClient(ClientSide, Protocol):
+    """A client whose request goes through phases that may wait."""
+
+    def waits_for(self, sink: BodySink) -> bool:
+        """Is it still ``sink`` that has the request."""
+        ...
+
+    def hand_over(self, before: BodySink, sink: BodySink) -> None:
+        """What ``before`` waited for has come: ``sink`` takes the rest of the request's body."""
+        ...
+
+    def locate_again(self, body: bytes, ended: bool) -> BodySink:
+        """The path was rewritten: find its location, and who takes the body."""
+        ...

@@ -94,6 +94,7 @@ class Exchange:
         "server",
         "started",
         "status",
+        "sub",
         "target",
         "upstream_head",
         "uri",
@@ -113,6 +114,8 @@ class Exchange:
         """Called once the request is over, whatever became of it: what limits count, for one."""
         self.proxy_scheme = b"http"
         """``http`` or ``https``; set and read as ``proxy_uri`` is."""
+        self.sub = False
+        """It is a request of our own, for a client's (``subrequest``)."""
         self.proxy_uri = b""
         """The target sent to the server, for the error log; set by whoever forwards, and never read before."""
         self.renew(NO_HEAD)

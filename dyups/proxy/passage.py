@@ -7,15 +7,12 @@ rewrite phase; it holds the request's body until the location's content takes it
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
-from dyups.proxy.client import BodySink
+from dyups.proxy.client import BodySink, PhasedClient
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.serving import DISCARD
 from dyups.proxy.steps import AGAIN, DONE, NEXT, WAIT
-
-if TYPE_CHECKING:
-    from dyups.proxy.phases import ClientPhases
 
 #: Bytes of a request's body that are held for a request that waits; then the client is.
 MOST_HELD: Final = 65536
@@ -38,7 +35,7 @@ class Passage:
 
     __slots__ = ("_at", "_held", "_phases", "_running", "_went_on", "_when_read", "cancel", "client", "ended")
 
-    def __init__(self, client: ClientPhases, phases: tuple[Phase, ...], body: bytes, ended: bool) -> None:
+    def __init__(self, client: PhasedClient, phases: tuple[Phase, ...], body: bytes, ended: bool) -> None:
         self.client = client
         self.ended = ended
         """All of the body is here."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dyups.config.model import Location, ResourceContent
 from dyups.proxy.access import AccessPhase, AddressRules, Check, OnlyLocal
 from dyups.proxy.auth import BasicAuth
+from dyups.proxy.authrequest import AuthRequest, Mirror
 from dyups.proxy.limits import LimitConnections, LimitRequests
 from dyups.proxy.passage import Phase
 from dyups.proxy.passwords import PasswordFiles
@@ -27,7 +28,7 @@ class Restrictions:
 
     def phases(self, location: Location) -> tuple[Phase, ...]:
         """Limits, then access, as ``ngx_http_core_module`` orders them."""
-        return (*self._limits(location), *self._access(location))
+        return (*self._limits(location), *self._access(location), *_mirrors(location))
 
     def _limits(self, location: Location) -> list[Phase]:
         settings, tables = location.settings.limits, self._plane.limits
@@ -56,6 +57,15 @@ class Restrictions:
             checks.append(AddressRules(settings.access_rules))
         if settings.auth_basic is not None and settings.auth_basic_user_file is not None:
             checks.append(BasicAuth(settings.auth_basic, settings.auth_basic_user_file, self._passwords))
+        if settings.auth_request:
+            checks.append(AuthRequest(settings))
         if isinstance(content, ResourceContent) and content.name in CLOSED and not settings.asks:
             checks.append(OnlyLocal(content.name))
         return checks
+
+
+def _mirrors(location: Location) -> list[Phase]:
+    settings = location.settings.proxying
+    if not settings.mirror or "off" in settings.mirror:
+        return []
+    return [Mirror(settings.mirror, with_body=settings.mirror_request_body)]

@@ -251,7 +251,7 @@ class NoZoneTests(MasterCase):
     """The system gives no memory for a shared zone."""
 
     def deny(self, error: Exception) -> None:
-        def refuse(size: int, count: int) -> None:
+        def refuse(size: int, count: int, beyond: int) -> None:
             raise error
 
         self.patch(crew_module, "Zone", refuse)

@@ -56,7 +56,7 @@ _FAMILIES: dict[str, str] = {
         sysguard_rt sysguard_swap user_agent valid_referers
     """,
     "Logs and status": """
-        api health_check match mirror mirror_request_body ntlm open_log_file_cache queue req_status
+        api health_check match ntlm open_log_file_cache queue req_status
         req_status_bypass req_status_lazy req_status_show req_status_show_field req_status_zone
         server_admin server_tag state status_zone stub_status
     """,

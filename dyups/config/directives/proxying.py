@@ -32,6 +32,10 @@ def _template(call: Call) -> Template:
     return call.scope.template(call.args[0])
 
 
+def _text(call: Call) -> str:
+    return call.args[0]
+
+
 def _templates(call: Call) -> tuple[Template, ...]:
     return tuple(call.scope.template(text) for text in call.args)
 
@@ -142,6 +146,19 @@ ENTRIES: tuple[Entry, ...] = (
         "0",
         "How many bytes of an answer go out before ``limit_rate`` holds.",
         reads_default=False,
+    ),
+    _location(
+        "mirror",
+        Kind("uri | off", 1, 1, _text),
+        "off",
+        "Has another location of the server get each request, too; its answers go nowhere.",
+        several=True,
+    ),
+    _location(
+        "mirror_request_body",
+        FLAG,
+        "on",
+        "Whether mirrors get the body; then the request waits until that is whole.",
     ),
     _location(
         "proxy_bind",
