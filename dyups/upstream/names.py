@@ -6,7 +6,7 @@ names of upstreams here, ``proxy.resolving`` those that requests bring.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred, succeed
@@ -56,9 +56,6 @@ class NameCache:
         self._limit = limit
         self._entries: dict[str, Entry] = {}
 
-    def __len__(self) -> int:
-        return len(self._entries)
-
     def entry(self, name: str) -> Entry | None:
         """What is known of ``name``, valid or not."""
         return self._entries.get(name)
@@ -93,11 +90,6 @@ class NameCache:
             asked = self._ask(name)
             asked.addCallbacks(self._answered, self._failed, (entry,), {}, (entry,), {})
         return entry
-
-    def keep(self, names: Container[str]) -> None:
-        """Forget all but ``names``, and those that are being asked for."""
-        for name in [name for name, entry in self._entries.items() if not entry.asked and name not in names]:
-            del self._entries[name]
 
     def _make_room(self) -> None:
         if len(self._entries) >= self._limit:

@@ -96,16 +96,13 @@ class Cached(SynchronousTestCase):
         self.assertEqual(cache.fresh("a"), ("10.0.0.1",))
 
     def test_bounded(self) -> None:
-        """The oldest name makes room, but none that is being asked for; ``keep`` forgets what nobody names."""
+        """The oldest name makes room, but none that is being asked for."""
         cache = self.cache(limit=2)
         cache.get("busy")
         cache.get("old")
         self.asked[1][1].callback(Answer((), 9.0))
         cache.get("new")
         self.assertEqual([name for name in ("busy", "old", "new") if cache.entry(name)], ["busy", "new"])
-        self.asked[2][1].callback(Answer((), 9.0))
-        cache.keep({"other"})
-        self.assertEqual((len(cache), cache.entry("busy") is None), (1, False))
 
 
 class ResolverTests(SynchronousTestCase):
