@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import fail, succeed
 from twisted.names import dns, error, server
 
-from tests.integration.running import Site, curl, free_ports, until
+from tests.integration.running import Site, children, curl, free_ports, until
 from tests.upstream.nameserver import a, srv
 
 
@@ -80,7 +81,7 @@ async def test_followed(site: Site, names: NameServer, ahead: str) -> None:
         f"server {{ listen {admin}; location / {{ dyups_interface; }} }}\n" + servers(one, two),
         ahead,
     )
-    await site.proxy().listening(port, admin)
+    proxy = await site.proxy().listening(port, admin)
 
     async def served(host: str, *expected: str) -> None:
         async def there() -> bool:
@@ -112,6 +113,13 @@ async def test_followed(site: Site, names: NameServer, ahead: str) -> None:
     await until(lambda: "could not be resolved (2: Server failure)" in site.error_log, "the log")
     assert await answers(port, "svc") == {f"127.0.0.10:{two}"}
     assert await answers(port, "app") == {f"127.0.0.2:{one}", f"127.0.0.3:{one}"}
+    if "worker" in ahead:
+        # Other workers, which nobody tells the names but the master that has asked for them.
+        before = set(children(proxy.pid))
+        proxy.signal(signal.SIGHUP)
+        await until(lambda: before.isdisjoint(children(proxy.pid)), "other workers")
+        assert await answers(port, "app") == {f"127.0.0.2:{one}", f"127.0.0.3:{one}"}
+        assert await answers(port, "svc") == {f"127.0.0.10:{two}"}
 
 
 @pytest_twisted.ensureDeferred
