@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 import pytest_twisted
+from twisted.internet import reactor
 
 from tests.integration.running import Site, curl, free_ports
+from tests.integration.wires import Wire, Wires
 
 METHODS = {
     "hash $mine;": True,
@@ -103,3 +105,36 @@ async def test_sessions_on_every_worker(site: Site) -> None:
     await say(f"sticky cookie id; {draining};")
     assert await served("-H", f"Cookie: {cookie}") == {mine}
     assert await served() == {"1", "2"} - {mine}
+
+
+@pytest_twisted.ensureDeferred
+async def test_queue_in_front_of_a_small_server(site: Site, wires: Wires) -> None:
+    """Twenty requests at once before a server that takes two at a time: all are answered, and it never has more."""
+    busy, most = 0, 0
+
+    def told(wire: Wire) -> None:
+        nonlocal busy, most
+        if b"\r\n\r\n" in wire.data:
+            wire.data.clear()
+            busy += 1
+            most = max(most, busy)
+            reactor.callLater(0.02, answer, wire)
+
+    def answer(wire: Wire) -> None:
+        nonlocal busy
+        busy -= 1
+        wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
+
+    backend = wires.serve(told)
+    (port,) = free_ports(1)
+    site.http(
+        f"upstream app {{ queue 30; server 127.0.0.1:{backend.number} max_conns=2; }}\n"
+        f"server {{ listen {port}; location / {{ proxy_pass http://app; }} }}\n"
+    )
+    await site.proxy().listening(port)
+    clients = [await wires.connect(port) for _ in range(20)]
+    for client in clients:
+        client.send(b"GET / HTTP/1.1\r\nHost: app\r\n\r\n")
+    for client in clients:
+        assert (await client.hears(b"\r\n\r\ndone")).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert (most, len(backend.wires)) == (2, 2)
