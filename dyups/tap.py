@@ -150,7 +150,7 @@ def makeService(options: Options) -> IService:
     for text in filter(None, warnings):
         warn(text, observer)
     serving(options, observer).setServiceParent(root)
-    if options.own_pid_file:
+    if options.own_pid_file and settings.pid:  # ``pid off``
         try:
             PidFile(settings.pid).setServiceParent(root)  # type: ignore[no-untyped-call]
         except OSError as error:

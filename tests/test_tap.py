@@ -274,6 +274,12 @@ class MakeServiceTests(TapTestCase):
         service = self.made("master_process off; events {} http {}")
         self.assertEqual([type(child) for child in service], [Quiet, PidFile])  # type: ignore[attr-defined]
 
+    def test_pid_off(self) -> None:
+        """``pid off``: there is no file."""
+        self.patch(master, "MasterProcess", Quiet)
+        service = self.made("pid off; events {} http {}")
+        self.assertEqual([type(child) for child in service], [Quiet])  # type: ignore[attr-defined]
+
     def test_no_http(self) -> None:
         """A configuration without ``http`` has a master and workers that serve nothing, as in nginx."""
         self.patch(master, "MasterProcess", Quiet)

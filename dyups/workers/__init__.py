@@ -22,6 +22,7 @@ Both sides:
     configuration  a configuration, read by the master and built again by workers
     certificates   what TLS needs of files, read and tried with the configuration
     serving        the data plane, wired
+    claim          one process for one dump file
     storing        what is on disk, wired
     notify         systemd hears of it
     privileges     the user that workers become

@@ -37,7 +37,8 @@ from dyups.script.here import Presence
 from dyups.script.verbs import Verbs
 from dyups.upstream.verdicts import Verdict
 from dyups.workers.checking import Checking
-from dyups.workers.configuration import Configuration, Source, read_configuration
+from dyups.workers.claim import Claim, written_by
+from dyups.workers.configuration import Configuration, Source
 from dyups.workers.crew import Crew, workers_wanted
 from dyups.workers.link import State
 from dyups.workers.naming import Naming
@@ -48,7 +49,7 @@ from dyups.workers.serving import api_enabled
 from dyups.workers.signals import Signals, has_terminal, refuse_upgrade
 from dyups.workers.sockets import Sockets, reason_of
 from dyups.workers.spawn import Snapshots, Spawner
-from dyups.workers.storing import store_of, threads_of, watch_of
+from dyups.workers.storing import Closed, read_claimed, store_of, threads_of, watch_of
 from dyups.workers.titles import master_title, show
 from dyups.workers.truth import Truth, carry_over, establish
 
@@ -59,6 +60,10 @@ CHECK = 0.25
 IDLE = 2.0
 
 _log = Logger()
+
+
+class _Ending(Exception):
+    """There is nothing to reload for any more."""
 
 
 class MasterProcess(Service):
@@ -81,6 +86,7 @@ class MasterProcess(Service):
         self._reactor = reactor
         self._now = now
         self._in_thread = threads_of(reactor)
+        self._claim = Claim(written_by(configuration.http.dyups), time.sleep)
         self._truth = establish(configuration)
         self._sockets = Sockets(sleep=time.sleep)
         self._sockets.open(configuration.http.listens, workers_wanted(configuration))
@@ -110,6 +116,8 @@ class MasterProcess(Service):
         self._checking.clock = reactor
         self._ending = False
         self._reload_waits = False
+        self._left: Deferred[None] | None = None
+        """QUIT has come: fires when the files are another start's."""
         self._all_gone: Deferred[None] | None = None
         self._signals = Signals(
             reactor,
@@ -225,6 +233,9 @@ class MasterProcess(Service):
         if self._watch is not None:
             await self._watch.stop()
         await self._store.close()
+        if self._left is not None:
+            await self._left
+        self._claim.release()
 
     def _stop(self) -> None:
         with suppress(ReactorNotRunning):  # another signal came first
@@ -240,8 +251,18 @@ class MasterProcess(Service):
         self._sockets.close()
         for crew in [*self.crews]:
             crew.quit(True)
+        Deferred.fromCoroutine(self.changes.alone(self._leave_files))
         if not self.crews:
             self._stop()
+
+    async def _leave_files(self) -> None:
+        """Requests under way may take long, and the next start reads dump and journal now, and writes them."""
+        store, self._store = self._store, Closed()
+        trylock = self._truth.configuration.http.dyups.dyups_trylock
+        self.changes.renew(self._truth.upstreams, self._store, trylock=trylock)
+        self._left = store.close()
+        await self._left
+        self._claim.release()
 
     def send_workers_home(self) -> None:
         """The workers quit, the master stays; a terminal's window that has another size is none of our business."""
@@ -279,6 +300,8 @@ class MasterProcess(Service):
         try:
             await self.changes.alone(self._renew)
             return
+        except _Ending:
+            return
         except ConfigError as error:
             reason = str(error)
         except OSError as error:
@@ -292,19 +315,21 @@ class MasterProcess(Service):
     async def _renew(self) -> None:
         """Under the change lock: nothing is written to dump or journal while they are read."""
         self._reload_waits = False
-        store = self._store
+        store, claim = self._store, self._claim
         await store.pause()
         try:
-            new = await self._in_thread(lambda: establish(read_configuration(self._source)))
+            claim, new = await self._in_thread(lambda: read_claimed(self._source, claim))
             if self._ending:
-                store.resume()
-                return
+                raise _Ending
             changed = carry_over(self._truth, new)
             crew = self._opened(new)
         except BaseException:
             store.resume()
+            claim.release_unless(self._claim)
             raise
+        before, self._claim = self._claim, claim
         await self._take_over(new, changed, crew)
+        before.release_unless(claim)
 
     def _opened(self, new: Truth) -> Crew:
         """All that another configuration needs of the system, or nothing: logs, sockets, the zone of its workers."""

@@ -8,6 +8,7 @@ master are (``serving``, ``truth``); here both stand in one process.
 from __future__ import annotations
 
 import signal
+import time
 from typing import Any, Protocol
 
 from twisted.application.service import Service
@@ -22,6 +23,7 @@ from dyups.script.here import Presence
 from dyups.script.verbs import Verbs
 from dyups.upstream.verdicts import Judge
 from dyups.workers.checking import Checking
+from dyups.workers.claim import Claim, written_by
 from dyups.workers.configuration import Configuration
 from dyups.workers.listening import close_all, open_all
 from dyups.workers.naming import Naming
@@ -29,7 +31,7 @@ from dyups.workers.notify import NOBODY, Manager
 from dyups.workers.scripting import ProcessScripts
 from dyups.workers.serving import ServingSide, api_enabled, query_of
 from dyups.workers.signals import Signals, refuse_upgrade
-from dyups.workers.storing import store_of, threads_of, watch_of
+from dyups.workers.storing import Closed, store_of, threads_of, watch_of
 from dyups.workers.truth import establish
 
 #: Seconds that an idle connection has left after QUIT, and between two looks whether all clients are gone.
@@ -62,11 +64,13 @@ class ServingProcess(Service):
         http = configuration.http
         self._reactor = reactor
         self._error_logs = error_logs
+        self._claim = Claim(written_by(http.dyups), time.sleep)
         truth = establish(configuration)
         self.upstreams = truth.upstreams
         in_thread = threads_of(reactor)
         self.store = store_of(truth, reactor, in_thread)
-        lock = ChangeLock(http.dyups.dyups_trylock)
+        self._trylock = http.dyups.dyups_trylock
+        lock = ChangeLock(self._trylock)
         self._naming = Naming(http, reactor, in_thread)
         self.changes = ChangePath(self.upstreams, lock, self.store, self._naming.lookup)
         self.verbs = Verbs(self.upstreams, self.changes, api_enabled(http))
@@ -127,6 +131,7 @@ class ServingProcess(Service):
         if self._watch is not None:
             yield self._watch.stop()
         yield self.store.close()
+        self._claim.release()
         self.side.stop()
 
     def _stop_accepting(self) -> Deferred[None]:
@@ -147,6 +152,14 @@ class ServingProcess(Service):
             self._stop_accepting()
             self.side.end_idle(IDLE_GRACE)
             self._quitting.start(LOOK)
+            Deferred.fromCoroutine(self.changes.alone(self._leave_files))
+
+    async def _leave_files(self) -> None:
+        """Requests under way may take long, and the next start reads dump and journal now, and writes them."""
+        store, self.store = self.store, Closed()
+        self.changes.renew(self.upstreams, self.store, trylock=self._trylock)
+        await store.close()
+        self._claim.release()
 
     def _stop_if_alone(self) -> None:
         if not self.side.connections:

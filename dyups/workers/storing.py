@@ -5,19 +5,31 @@
 
 from __future__ import annotations
 
+import errno
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.threads import deferToThreadPool
 
 from dyups.config.model import UpstreamSpec
 from dyups.control.change import ChangePath
 from dyups.persist.store import NoStore, Store, open_store
 from dyups.persist.watch import DumpWatch
-from dyups.workers.truth import Truth
+from dyups.workers.claim import Claim, written_by
+from dyups.workers.configuration import Source, read_configuration
+from dyups.workers.truth import Truth, establish
 
 T = TypeVar("T")
+
+
+class Closed(NoStore):
+    """The store of a process that ends: whoever starts next writes the files now."""
+
+    def append(self, sequence: int, payload: bytes) -> Deferred[None]:
+        """Nothing is taken any more."""
+        return fail(OSError(errno.ESHUTDOWN, "the process is about to end"))
 
 
 class InThread(Protocol):
@@ -35,6 +47,21 @@ def threads_of(reactor: Any) -> InThread:
         return deferToThreadPool(reactor, reactor.getThreadPool(), call, *arguments)
 
     return run
+
+
+def read_claimed(source: Source, present: Claim) -> tuple[Claim, Truth]:
+    """What the files say now, and the right to write the dump among them: ``present``, where that is the same.
+
+    Blocks; raises ConfigError, and then nothing is held but ``present``.
+    """
+    configuration = read_configuration(source)
+    path = written_by(configuration.http.dyups)
+    claim = present if path == present.path else Claim(path, time.sleep)
+    try:
+        return claim, establish(configuration)
+    except BaseException:
+        claim.release_unless(present)
+        raise
 
 
 def store_of(truth: Truth, reactor: Any, in_thread: InThread) -> Store | NoStore:

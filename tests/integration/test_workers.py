@@ -142,3 +142,43 @@ async def test_logs_are_reopened(workers: Make) -> None:
     await site.proxy.ended()
     assert "gracefully shutting down" in log.read_text()
     assert "exited with code 0" in log.read_text()
+
+
+@pytest_twisted.ensureDeferred
+async def test_start_while_the_last_one_quits(workers: Make, wires: Wires) -> None:
+    """A long request keeps a master that quits; the next start has ports and files, and keeps every change."""
+    site = await workers("worker_processes 2;").start()
+    server = wires.serve(keep)
+    await site.post("slow", f"server 127.0.0.1:{server.number};")
+    client = await site.talk(site.front)
+    reply = client.ask("/", "slow")
+    wire = await request_at(server)
+    first = site.proxy
+    first.signal(signal.SIGQUIT)
+    await until(lambda: is_free(site.front) and is_free(site.admin), "free ports")
+    await site.start()
+    assert (await site.post("new", f"server 127.0.0.1:{site.b};")).body == "success"
+    wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    assert (await reply).body == "ok"
+    assert await first.ended() == 0
+    assert (await site.post("newer", f"server 127.0.0.1:{site.b};")).body == "success"
+    site.proxy.kill()
+    await site.proxy.ended()
+    await site.start()
+    for name in ("new", "newer"):
+        assert (await site.ask(site.front, "/", name)).body == "b\n"
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_second_master(workers: Make) -> None:
+    """``reuseport`` would let it have the ports: it is refused, for each would undo what the other was told."""
+    site = await workers("worker_processes 1;").start()
+    first = site.proxy
+    second = site.site.proxy()
+    assert await second.ended() == 1
+    assert 'upstream.conf" is in use by another process' in second.output
+    assert (await site.post("x", f"server 127.0.0.1:{site.a};")).body == "success"
+    first.kill()
+    await first.ended()
+    await site.start()
+    assert (await site.ask(site.front, "/", "x")).body == "a\n"

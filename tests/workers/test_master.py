@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.model import Listen
 from dyups.control.condition import ALWAYS
-from dyups.errors import ConfigError
+from dyups.errors import ChangeFailed, ConfigError
 from dyups.metrics.errorlog import ErrorLogObserver
 from dyups.workers import child as child_module
 from dyups.workers import crew as crew_module
@@ -205,6 +205,27 @@ class SignalTests(MasterCase):
             process.end()
         self.assertEqual((self.stopped, self.running()), (["stopped"], []))
         self.successResultOf(master.stopService())
+
+    def test_quit_leaves_the_files(self) -> None:
+        """QUIT: requests under way may take long, so dump and journal are left to the next start now, not later."""
+        master = self.made(SERVER + DUMP)
+        self.serve(master)
+        change = master.changes.update("late", "server 127.0.0.1:9;")
+        signal.raise_signal(signal.SIGQUIT)
+        dump = self.prefix / "conf" / "up.conf"
+        self.assertFalse(dump.exists())
+        self.acknowledge(master)
+        self.successResultOf(change)
+        self.assertIn("upstream late", dump.read_text())
+        before = dump.stat().st_ino, (self.prefix / "conf" / "up.conf.journal").stat().st_ino
+        failed = self.failureResultOf(master.changes.update("more", "server 127.0.0.1:9;"), ChangeFailed)
+        self.assertEqual(failed.value.reason, "could not store the change: the process is about to end")
+        for process in self.running():
+            process.end()
+        self.assertEqual(self.stopped, ["stopped"])
+        self.successResultOf(master.stopService())
+        after = dump.stat().st_ino, (self.prefix / "conf" / "up.conf.journal").stat().st_ino
+        self.assertEqual(after, before)
 
     def test_winch(self) -> None:
         """WINCH: the workers quit, the master stays with its sockets, and HUP brings workers again."""

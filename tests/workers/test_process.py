@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.model import Listen
-from dyups.errors import ConfigError
+from dyups.errors import ChangeFailed, ConfigError
 from dyups.persist.files import Files
 from dyups.persist.journal import SUFFIX, Journal
 from dyups.persist.watch import DumpWatch
@@ -208,9 +208,24 @@ class StoredTests(ProcessTestCase):
         """From the journal, where the process was killed before it could dump; numbers go on from there."""
         made = self.started(DUMP)
         self.successResultOf(made.changes.update("a", "server 127.0.0.1:1;"))
+        made._claim.release()  # as the kernel does it
         again = self.process(DUMP)
         self.assertEqual(self.names(again), ["a"])
         self.assertEqual(again.upstreams.sequence, made.upstreams.sequence)
+
+    def test_quit_leaves_the_files(self) -> None:
+        """QUIT: a client may take long, so dump and journal are left to the next start now; nothing is changed here."""
+        made = self.started(DUMP)
+        made.side.plane.counters.active = 1
+        self.successResultOf(made.changes.update("a", "server 127.0.0.1:1;"))
+        made.quit()
+        self.failureResultOf(made.changes.update("b", "server 127.0.0.1:1;"), ChangeFailed)
+        again = self.process(DUMP)
+        self.assertEqual(self.names(again), ["a"])
+        self.successResultOf(again.changes.update("c", "server 127.0.0.1:1;"))
+        self.successResultOf(made.stopService())
+        again._claim.release()
+        self.assertEqual(self.names(self.process(DUMP)), ["a", "c"])
 
     def test_no_dump_file(self) -> None:
         """Without ``dyups_upstream_conf`` nothing is written anywhere."""

@@ -9,9 +9,11 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.model import UpstreamSpec
+from dyups.errors import ConfigError
 from dyups.persist.store import NoStore, Store
+from dyups.workers.claim import Claim
 from dyups.workers.configuration import Source, read_configuration
-from dyups.workers.storing import store_of, threads_of, watch_of
+from dyups.workers.storing import Closed, read_claimed, store_of, threads_of, watch_of
 from dyups.workers.truth import Truth, establish
 from tests.workers.test_process import Reactor
 
@@ -74,3 +76,26 @@ class StoringTests(SynchronousTestCase):
         self.assertEqual(self.adopted, [(["two"], ["one"])])
         self.assertEqual([spec.name for spec in truth.files.values()], ["two"])
         self.successResultOf(watch.stop())
+
+    def test_ending(self) -> None:
+        """The store of a process that ends takes nothing, and says why."""
+        error = self.failureResultOf(Closed().append(1, b"x"), OSError)
+        self.assertEqual(error.value.strerror, "the process is about to end")
+
+    def test_read_and_claimed(self) -> None:
+        """A reload keeps its claim where the dump is the same, claims another dump, and holds nothing of a mistake."""
+        self.truth("dyups_upstream_conf conf/up.conf;")
+        source = Source(str(self.prefix / "conf" / "nginx.conf"))
+        present = Claim(str(self.dump), self.fail)
+        self.addCleanup(present.release)
+        claim, truth = read_claimed(source, present)
+        self.assertIs(claim, present)
+        self.assertEqual(truth.upstreams.sequence, 0)
+        self.truth("dyups_upstream_conf conf/other.conf;")
+        claim, _ = read_claimed(source, present)
+        self.assertEqual(claim.path, str(self.prefix / "conf/other.conf"))
+        claim.release()
+        (self.prefix / "conf/other.conf").write_text("nonsense;")
+        self.assertRaises(ConfigError, read_claimed, source, present)
+        Claim(claim.path, self.fail).release()
+        self.assertRaises(ConfigError, Claim, present.path, lambda seconds: None)
