@@ -12,6 +12,7 @@ from OpenSSL import SSL
 
 from dyups._version import VERSION
 from dyups.config.directives import Effect, all_entries
+from dyups.script.lua.machine import Unavailable, luajit
 
 #: The nginx whose behaviour is followed.
 NGINX_VERSION = "1.31.3"
@@ -66,11 +67,15 @@ DEFAULT: dict[str, tuple[str, ...]] = {
 ADDED: dict[str, tuple[str, ...]] = {
     "dyups": ("dyups_interface", "dyups_upstream_conf"),
     "echo-nginx-module": ("echo",),
+    "lua-nginx-module": ("content_by_lua_block", "rewrite_by_lua_block", "access_by_lua_block"),
 }
 
 
-def configure_arguments(supported: frozenset[str]) -> Iterator[str]:
-    """The words of the ``configure arguments:`` line, given the names of the supported directives."""
+def configure_arguments(supported: frozenset[str], *, lua: bool = True) -> Iterator[str]:
+    """The words of the ``configure arguments:`` line, given the names of the supported directives.
+
+    ``lua`` tells whether there is a LuaJIT.
+    """
     for module, directives in OPTIONAL.items():
         if supported.issuperset(directives):
             yield f"--with-{module}_module"
@@ -79,13 +84,22 @@ def configure_arguments(supported: frozenset[str]) -> Iterator[str]:
             yield f"--without-{module}_module"
     yield "--without-http-cache"
     for module, directives in ADDED.items():
-        if supported.issuperset(directives):
+        if supported.issuperset(directives) and (lua or module != "lua-nginx-module"):
             yield f"--add-module={module}"
 
 
 def supported_directives() -> frozenset[str]:
     """The names of all directives that do here what they do in nginx."""
     return frozenset(entry.name for entry in all_entries() if entry.effect is Effect.SUPPORTED)
+
+
+def has_lua() -> bool:
+    """Can Lua directives be used here (``pip install dyups[lua]``)?"""
+    try:
+        luajit()
+    except Unavailable:
+        return False
+    return True
 
 
 def version_text() -> str:
@@ -95,7 +109,7 @@ def version_text() -> str:
 
 def build_text() -> str:
     """The lines of ``-V``."""
-    arguments = list(configure_arguments(supported_directives()))
+    arguments = list(configure_arguments(supported_directives(), lua=has_lua()))
     lines = [version_text(), f"nginx version: nginx/{NGINX_VERSION}"]
     if "--with-http_ssl_module" in arguments:
         lines += [f"built with {SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode()}", "TLS SNI support enabled"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups import about
 from dyups.config.directives import all_entries
+from dyups.script.lua.machine import Unavailable
 
 
 class AboutTests(SynchronousTestCase):
@@ -31,6 +34,14 @@ class AboutTests(SynchronousTestCase):
         self.assertNotIn("--without-http_proxy_module", text)
         self.assertIn("--add-module=dyups", text)
         self.assertIn("nginx version: nginx/", text)
+
+    def test_lua(self) -> None:
+        """Lua is in where there is a LuaJIT, and only there."""
+        supported = about.supported_directives()
+        self.assertIn("--add-module=lua-nginx-module", [*about.configure_arguments(supported)])
+        self.assertNotIn("--add-module=lua-nginx-module", [*about.configure_arguments(supported, lua=False)])
+        with patch.object(about, "luajit", side_effect=Unavailable("no lupa")):
+            self.assertNotIn("lua", about.build_text())
 
     def test_table_names_real_directives(self) -> None:
         """Every directive that decides about a module is one that the directive table knows."""

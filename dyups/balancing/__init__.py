@@ -14,6 +14,7 @@ A balancer belongs to one group and sees its candidates only through :class:`~dy
     ketama           ``hash KEY consistent``
     consistent_hash  Tengine's
     by_chance        ``random``
+    plugin           what a plugin chooses, with ``view``, the request as it sees it
     sticky           sessions, before any method; session_sticky has Tengine's
     methods          from the command to the balancer
 """

@@ -17,13 +17,14 @@ from dyups.balancing.ip_hash import IpHash
 from dyups.balancing.ketama import Ketama
 from dyups.balancing.least_conn import LeastConn
 from dyups.balancing.least_time import LeastTime, RandomTwoLeastTime, Score
+from dyups.balancing.plugin import PluginBalancer
 from dyups.balancing.round_robin import RoundRobin
 from dyups.balancing.session_sticky import TengineSticky
 from dyups.balancing.slow_start import RisingLeastConn, RisingRoundRobin
 from dyups.balancing.sticky import Binding, Cookie, Learned, Route
 from dyups.config.model import BalancingSpec
 from dyups.config.sticky import SessionSticky, Sticky, StickyCookie, StickyLearn, StickyRoute
-from dyups.config.variables import compile_template
+from dyups.config.variables import NO_VARIABLES, compile_template
 from dyups.interfaces import Getter, VariableTable
 
 #: The methods that know ``slow_start`` beside ``least_time``, with the balancers that mind it.
@@ -47,11 +48,18 @@ def key_for(spec: BalancingSpec, variables: VariableTable) -> Getter:
 
 
 def balancer_for(
-    spec: BalancingSpec, peers: Sequence[Any], tally: Tally, key: Getter, *, alone: bool
+    spec: BalancingSpec,
+    peers: Sequence[Any],
+    tally: Tally,
+    key: Getter,
+    *,
+    alone: bool,
+    variables: VariableTable = NO_VARIABLES,
 ) -> Balancer:
     """The balancer over ``peers``, primaries or backups, that the command asks for.
 
-    ``alone`` tells that there are no backup servers; ``key`` is what :func:`key_for` gave.
+    ``alone`` tells that there are no backup servers; ``key`` is what :func:`key_for` gave, and
+    ``variables`` are what plugins may read.
     """
     # nginx: a single server, or none, is round robin's in every method.
     if len(peers) < 2:
@@ -77,6 +85,8 @@ def balancer_for(
             return Ketama(peers, tally, key)
         case "hash":
             return Hash(peers, tally, key)
+        case "balancer":
+            return PluginBalancer(spec.args, peers, tally, variables, alone=alone)
     raise ValueError(f"no balancing method {spec.method!r}")
 
 

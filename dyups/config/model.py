@@ -166,7 +166,7 @@ class LocationSettings:
     access: AccessSettings = AccessSettings()
     answers: AnswerSettings = field(default_factory=AnswerSettings)
     files: FileSettings = field(default_factory=FileSettings)
-    scripts: LocationScripts = LocationScripts()
+    scripts: LocationScripts = field(default_factory=LocationScripts)
     access_log: tuple[AccessLog | None, ...] = ()
     """None stands for ``off``, which wins over the others of its block."""
     client_body_timeout: float = 60.0
@@ -334,7 +334,7 @@ class Http:
     upstreams: tuple[UpstreamSpec, ...] = ()
     """In order; each ``place.file`` tells whether the block came from the dump file."""
     dyups: DyupsSettings = DyupsSettings()
-    lua: LuaSettings = LuaSettings()
+    lua: LuaSettings = field(default_factory=LuaSettings)
     limit_zones: tuple[LimitZone, ...] = ()
     """Of ``limit_req_zone`` and ``limit_conn_zone``."""
     log_format: tuple[LogFormat, ...] = ()

@@ -94,6 +94,7 @@ class LocationMaker:
         self._plane = plane
         self._resources = {**resources, **scripts.contents()}
         self._scripts = scripts
+        plane.edits = scripts.edits
         self._restrictions = Restrictions(plane)
         self._implicit = ImplicitGroups(literals, any_literal=any_literal)
 

@@ -158,6 +158,7 @@ class VariableTarget:
 def plan_for(scheme: str, location: Location, plane: DataPlane) -> ForwardPlan:
     """How ``location`` forwards by ``scheme``; an empty one counts as ``http``."""
     plan = ForwardPlan(location.settings, plane)
+    plan.edits = plane.edits(location)
     if scheme == "https":
         channels = plane.channels
         if channels is None:

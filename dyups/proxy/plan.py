@@ -153,12 +153,21 @@ def cookies_for(upstream: str, plane: DataPlane) -> Getter | None:
     return read
 
 
+class HeadEdits(Protocol):
+    """Changes a server's head before anything else is done with it; ``script`` has those that run."""
+
+    def edited(self, relay: Relay, head: ResponseHead) -> ResponseHead | None:
+        """Another head to go on with; None where the request has been answered otherwise."""
+        ...
+
+
 class ForwardPlan:
     """One location's way of forwarding.  Limits are padded for the sweep but ``connect_timeout``, which has a timer."""
 
     __slots__ = (
         "accel",
         "connect_timeout",
+        "edits",
         "filter",
         "for_marked",
         "gathers",
@@ -192,6 +201,8 @@ class ForwardPlan:
         """The same, of heads that are marked alone."""
         self.start: Callable[[bytes, ResponseHead], bytes] | None = None
         """Changes the beginning of the answer's head, ``Server`` and ``Date`` (``proxy_pass_header``)."""
+        self.edits: HeadEdits | None = None
+        """Scripts and hooks that change heads of servers."""
         self.accel: Accelerates | None = None
         """What is done of what servers say by ``X-Accel-…``."""
         self.shape: Shape | None = None

@@ -20,10 +20,11 @@ from dyups.proxy.deadlines import Deadlines
 from dyups.upstream.map import UpstreamMap
 
 if TYPE_CHECKING:
+    from dyups.config.model import Location
     from dyups.config.tls import ProxyTls
     from dyups.proxy.exchange import Exchange
     from dyups.proxy.limits import LimitTables
-    from dyups.proxy.plan import Channels
+    from dyups.proxy.plan import Channels, HeadEdits
     from dyups.proxy.resolving import TargetNames
 
 _log = Logger(namespace="dyups.proxy")
@@ -85,10 +86,12 @@ class DataPlane:
         "deadlines",
         "dial",
         "draining",
+        "edits",
         "in_thread",
         "limits",
         "log",
         "names",
+        "tallied",
         "upstreams",
         "version",
     )
@@ -112,12 +115,16 @@ class DataPlane:
         """The process is to end: connections close after the answer under way."""
         self.attempts_wanted = attempts_wanted
         """Some text of the configuration reads ``$upstream_*`` variables."""
+        self.edits: Callable[[Location], HeadEdits | None] = _unedited
+        """What scripts and hooks of a location change in heads of servers."""
         self.names: TargetNames | None = None
         """Looks names up that requests bring, where a ``resolver`` is set."""
         self.in_thread: Callable[[Callable[[], Any]], Deferred[Any]] = maybeDeferred
         """Runs a call that takes its time on a thread; the Deferred fires here with what it returns."""
         self.limits: LimitTables | None = None
         """What ``limit_req`` and ``limit_conn`` count."""
+        self.tallied = False
+        """Some location shows how servers answer (``dyups_status``)."""
         self.version = VERSION
         self.log: Callable[[Exchange], None] = _unlogged
         """Writes a complete request to the access logs of its location."""
@@ -152,6 +159,11 @@ class DataPlane:
     def server_name(self, tokens: bool) -> bytes:
         """What stands below the rule of an error page."""
         return b"dyups/" + self.version.encode() if tokens else b"dyups"
+
+
+def _unedited(location: Location) -> HeadEdits | None:
+    """There are no scripts."""
+    return None
 
 
 def _unlogged(exchange: Exchange) -> None:

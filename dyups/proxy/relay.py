@@ -128,6 +128,12 @@ class Relay:
             return
         if head.marked and self._plan.accel is not None and self._plan.accel.heed(self, head):
             return
+        edits = self._plan.edits
+        if edits is not None and self._taker is None:
+            edited = edits.edited(self, head)
+            if edited is None:
+                return
+            head = edited
         if not self._ended:
             client.close_after()  # the server answered before it had the whole request
         length = head.content_length

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from dyups.config.model import Location
 from dyups.proxy.passage import Phase
+from dyups.proxy.plan import HeadEdits
 from dyups.proxy.serving import Serving
 
 
@@ -29,6 +30,10 @@ class Scripting(Protocol):
         """Phases for requests that are let in."""
         ...
 
+    def edits(self, location: Location) -> HeadEdits | None:
+        """What changes heads of servers; None for nothing."""
+        ...
+
 
 class _NoScripts:
     """There are none."""
@@ -44,6 +49,10 @@ class _NoScripts:
     def after_access(self, location: Location) -> tuple[Phase, ...]:
         """None."""
         return ()
+
+    def edits(self, location: Location) -> HeadEdits | None:
+        """None."""
+        return None
 
 
 NO_SCRIPTS: Scripting = _NoScripts()

@@ -107,17 +107,19 @@ class Group:
         self.backups = tuple(backups) if backups else NOBODY
         if spec.queue is not None:
             self.pool.queue = Queue(spec.queue.limit, spec.queue.timeout)
-        self._balancer: Balancer = self._make(key, self.peers, alone=not backups)
+        self._balancer: Balancer = self._make(key, variables, self.peers, alone=not backups)
         self._backup_balancer: Balancer | None = None
         if backups:
-            self._backup_balancer = self._make(key, self.backups, alone=False)
+            self._backup_balancer = self._make(key, variables, self.backups, alone=False)
         for gone in known.values():
             for peer in gone:
                 peer.retire()
 
-    def _make(self, key: Getter, peers: Sequence[Peer], *, alone: bool) -> Balancer:
+    def _make(
+        self, key: Getter, variables: VariableTable, peers: Sequence[Peer], *, alone: bool
+    ) -> Balancer:
         """The balancer over ``peers``, with what stands before the method."""
-        balancer = balancer_for(self.spec.balancing, peers, self.pool, key, alone=alone)
+        balancer = balancer_for(self.spec.balancing, peers, self.pool, key, alone=alone, variables=variables)
         if self.sticky is not None:
             balancer = StickyFirst(balancer, peers, self.sticky)
         queue = self.pool.queue

@@ -6,6 +6,7 @@ from dyups.config.directives.entry import Call, Context, Entry, Kind, Merge, set
 from dyups.config.directives.kinds import NUMBER, TIME, words
 from dyups.config.directives.resolver import RESOLVER
 from dyups.config.model import BalancingSpec, Http, UpstreamSpec
+from dyups.config.plugins import check_balancer
 from dyups.config.specs import QueueSpec
 from dyups.config.values import parse_number, parse_time
 from dyups.errors import ConfigError
@@ -68,6 +69,11 @@ def _by_chance(call: Call) -> BalancingSpec:
     for given, known in zip(call.args, allowed, strict=False):
         if given not in known:
             raise ConfigError(f'invalid parameter "{given}"')
+    return _method(call)
+
+
+def _by_plugin(call: Call) -> BalancingSpec:
+    check_balancer(call.args[0], call.args[1:])
     return _method(call)
 
 
@@ -224,5 +230,11 @@ ENTRIES: tuple[Entry, ...] = (
         "consistent_hash",
         Kind("key", 1, 1, _by_key),
         "Tengine's consistent hashing: as ``hash key consistent``, with the mapping of Tengine's module.",
+    ),
+    _balancing(
+        "balancer",
+        Kind("name [argument …]", 1, None, _by_plugin),
+        "Asks the server that the plugin of this name chooses, and round robin where it does not choose; see "
+        "``plugins.rst``.",
     ),
 )

@@ -17,9 +17,10 @@ from dyups.interfaces import Getter
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.plane import complain
 from dyups.proxy.variables import variables_of_run_time
+from dyups.script.edits import HookedResponse
 from dyups.script.heads import with_field, with_method
 from dyups.script.lua.machine import ScriptMistake
-from dyups.script.lua.output import Output
+from dyups.script.lua.output import Output, key_of
 from dyups.script.lua.texts import flat, pairs
 
 #: By the numbers of ``ngx.STDERR`` to ``ngx.DEBUG``.
@@ -63,7 +64,7 @@ class Names:
 class Asked:
     """One request and what its scripts have said so far."""
 
-    __slots__ = ("_body_read", "_names", "exchange", "key", "moved", "output", "source")
+    __slots__ = ("_body_read", "_names", "exchange", "key", "moved", "output", "response", "source")
 
     def __init__(self, exchange: Exchange, key: int, names: Names) -> None:
         self.exchange = exchange
@@ -71,6 +72,8 @@ class Asked:
         self.output = Output(exchange)
         self.source: BodySource | None = None
         """Where the request's body is, while there is one to be had."""
+        self.response: HookedResponse | None = None
+        """The answer of a server, while a script may change it (``header_filter_by_lua``)."""
         self.moved = False
         """``ngx.req.set_uri`` was called."""
         self._names = names
@@ -104,10 +107,21 @@ class Asked:
 
     def header_get(self, name: bytes) -> tuple[Any, ...]:
         """``ngx.header[name]``."""
+        if self.response is not None:
+            wanted = key_of(name).decode("latin-1")
+            return flat(
+                [(b"v", value.encode("latin-1")) for key, value in self.response.headers if key == wanted]
+            )
         return flat([(b"v", value) for value in self.output.values(name)])
 
     def header_set(self, name: bytes, *values: bytes) -> None:
         """``ngx.header[name] = …``."""
+        if self.response is not None:
+            try:
+                self.response.set_raw(name.replace(b"_", b"-"), values)
+            except ValueError as error:
+                raise ScriptMistake(str(error)) from None
+            return
         if self.output.began:
             words = "attempt to set ngx.header.HEADER after sending out response headers"
             complain("error", self.exchange.client.context(words))
@@ -116,6 +130,8 @@ class Asked:
 
     def headers_out(self) -> tuple[Any, ...]:
         """``ngx.resp.get_headers``."""
+        if self.response is not None:
+            return flat([(k.encode("latin-1"), v.encode("latin-1")) for k, v in self.response.headers])
         return flat(self.output.fields())
 
     # -- the request's head --------------------------------------------------------------------------------------
@@ -188,6 +204,8 @@ class Asked:
 
     def post_args(self, most: float) -> tuple[Any, ...]:
         """``ngx.req.get_post_args``."""
+        if not self._body_read:
+            raise ScriptMistake("no request body found; maybe you should turn on lua_need_request_body?")
         return flat(pairs(self.body() or b"", most))
 
     # -- variables -----------------------------------------------------------------------------------------------

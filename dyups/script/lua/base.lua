@@ -40,7 +40,7 @@ local function watch()
         if not ending then return end
         sethook(watch, "", 1)
     end
-    if running() and getinfo(2, "f").func ~= traced then error(ending, 2) end
+    if running() and getinfo(2, "f").func ~= traced then base.fail(ending) end
 end
 
 -- Calls that catch errors may not be nested without end: each that catches a stack overflow and goes on doubles what

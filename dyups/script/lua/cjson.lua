@@ -138,7 +138,7 @@ end
 local function read_string(text, position)
     local at = position + 1
     while true do
-        local stop = find(text, '["\\%c]', at)
+        local stop = find(text, '["\\%z\1-\31]', at)
         local c = stop and sub(text, stop, stop)
         if c == '"' then return unquoted(sub(text, position + 1, stop - 1)), stop + 1 end
         if c ~= "\\" then refuse(text, stop or #text + 1, "value") end

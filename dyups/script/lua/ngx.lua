@@ -206,12 +206,7 @@ end
 
 function req.get_uri_args(most) return gathered(call(py.uri_args, asked(), most or 100)) end
 
-function req.get_post_args(most)
-    if not call(py.body_read, asked()) then
-        fail("no request body found; maybe you should turn on lua_need_request_body?")
-    end
-    return gathered(call(py.post_args, asked(), most or 100))
-end
+function req.get_post_args(most) return gathered(call(py.post_args, asked(), most or 100)) end
 
 function req.set_uri(uri, jump)
     uri = text(uri, "set_uri")

@@ -69,7 +69,7 @@ class Output:
 
     def values(self, name: bytes) -> list[bytes]:
         """The values of the field."""
-        key = _key(name)
+        key = key_of(name)
         if key == b"content-type":
             return [self._content_type()]
         if key == b"content-length":
@@ -78,7 +78,7 @@ class Output:
 
     def set_field(self, name: bytes, values: tuple[bytes, ...]) -> None:
         """Give the field these values, none to take it away; what only the proxy says stays the proxy's."""
-        key = _key(name)
+        key = key_of(name)
         cleaned = [clean(value) for value in values]
         if key == b"content-type":
             self._type = cleaned[0] if cleaned else b""
@@ -177,5 +177,6 @@ def answers_with(exchange: Exchange, status: int, lines: bytes, kind: bytes, chu
     answers.send(exchange.client, status, b"".join(chunks), kind, lines)
 
 
-def _key(name: bytes) -> bytes:
+def key_of(name: bytes) -> bytes:
+    """What a field's name is compared by; scripts may write ``_`` for ``-``."""
     return name.lower().replace(b"_", b"-")

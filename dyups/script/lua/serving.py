@@ -18,6 +18,7 @@ from dyups.proxy.passage import MOST_HELD, Passage, Phase
 from dyups.proxy.plane import complain_lines
 from dyups.proxy.serving import DISCARD, Serving
 from dyups.proxy.steps import AGAIN, DONE, NEXT, WAIT
+from dyups.script.edits import Edit, EditFailed, HookedResponse
 from dyups.script.lua.asked import Asked
 from dyups.script.lua.run import End, Run
 from dyups.script.lua.scripts import LuaScripts
@@ -200,6 +201,26 @@ def _logged(exchange: Exchange, end: End) -> None:
         _complain(exchange, f"failed to run log_by_lua*: {end.words}")
 
 
+class LuaHeaderFilter:
+    """``header_filter_by_lua``: an :data:`~dyups.script.edits.Edit`."""
+
+    def __init__(self, scripts: LuaScripts, code: LuaCode, cached: bool) -> None:
+        self._scripts = scripts
+        self._code = code
+        self._cached = cached
+
+    def __call__(self, exchange: Exchange, response: HookedResponse) -> None:
+        """Run the script; it cannot wait.  Raises :class:`~dyups.script.edits.EditFailed`."""
+        asked = self._scripts.asked(exchange)
+        ends: list[End] = []
+        asked.response = response
+        self._scripts.run(self._code, b"header_filter", asked, ends.append, cached=self._cached)
+        asked.response = None
+        if ends[0].kind == "error":
+            _complain(exchange, f"failed to run header_filter_by_lua*: {ends[0].words}")
+            raise EditFailed
+
+
 # -- how scripts end -----------------------------------------------------------------------------------------------
 
 
@@ -319,3 +340,11 @@ class LuaLocations:
         if found.access_by_lua is None:
             return ()
         return (LuaPhase(self._scripts, found.access_by_lua, b"access", found.lua_code_cache),)
+
+    def edit(self, location: Location) -> list[tuple[str, Edit]]:
+        """``header_filter_by_lua``."""
+        found = location.settings.scripts
+        if found.header_filter_by_lua is None:
+            return []
+        code = found.header_filter_by_lua
+        return [(code.name, LuaHeaderFilter(self._scripts, code, found.lua_code_cache))]
