@@ -8,15 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.balancing.base import is_open
+from dyups.balancing.base import JUST_NOW, is_open
 from dyups.balancing.by_chance import Random, RandomTwo
 from dyups.balancing.consistent_hash import ConsistentHash
 from dyups.balancing.hashing import Hash
 from dyups.balancing.ip_hash import IpHash
 from dyups.balancing.ketama import Ketama
 from dyups.balancing.least_conn import LeastConn
-from dyups.balancing.methods import balancer_for, key_for
+from dyups.balancing.least_time import LeastTime, RandomTwoLeastTime
+from dyups.balancing.methods import balancer_for, key_for, measures
 from dyups.balancing.round_robin import RoundRobin
+from dyups.balancing.slow_start import RisingLeastConn, RisingRoundRobin
 from dyups.config.model import BalancingSpec
 from dyups.config.variables import NO_VARIABLES
 from dyups.errors import ConfigError
@@ -34,6 +36,10 @@ METHODS: dict[BalancingSpec, type[Any]] = {
     BalancingSpec("random"): Random,
     BalancingSpec("random", ("two",)): RandomTwo,
     BalancingSpec("random", ("two", "least_conn")): RandomTwo,
+    BalancingSpec("random", ("two", "least_time=header")): RandomTwoLeastTime,
+    BalancingSpec("random", ("two", "least_time=last_byte")): RandomTwoLeastTime,
+    BalancingSpec("least_time", ("header",)): LeastTime,
+    BalancingSpec("least_time", ("last_byte", "inflight")): LeastTime,
 }
 
 
@@ -63,6 +69,20 @@ class MethodTests(SynchronousTestCase):
             found = balancer_for(spec, [only], Failures(1), key, alone=True)
             self.assertIs(found.pick(b"1.2.3.4", frozenset(), 101.0), only, spec)
             self.assertIsNone(balancer_for(spec, [], Failures(), key, alone=True).pick(b"", frozenset(), 0.0))
+
+    def test_rising(self) -> None:
+        """Where a server starts slowly, round robin and ``least_conn`` mind it, but not for a single server."""
+        servers = [Server("a", slow_start=9.0), Server("b")]
+        for method, kind in (("round_robin", RisingRoundRobin), ("least_conn", RisingLeastConn)):
+            spec = BalancingSpec(method)
+            key = key_for(spec, NO_VARIABLES)
+            self.assertIs(type(balancer_for(spec, servers, Failures(), key, alone=True)), kind)
+            self.assertIs(type(balancer_for(spec, servers[:1], Failures(), key, alone=True)), RoundRobin)
+
+    def test_measures(self) -> None:
+        """Times are kept for the methods that go by them."""
+        found = {spec for spec in METHODS if measures(spec)}
+        self.assertEqual(found, {spec for spec in METHODS if "least_time" in f"{spec.method} {spec.args}"})
 
     def test_keys(self) -> None:
         """A key is rendered for each request; other methods read nothing from it."""
@@ -94,10 +114,13 @@ class AllMethodsTests(SynchronousTestCase):
         st.lists(
             st.tuples(st.binary(max_size=6), st.sets(st.integers(0, 5)), st.integers(0, 30)), max_size=12
         ),
+        st.booleans(),
     )
-    def test_choices(self, spec: BalancingSpec, state: Any, requests: list[Any]) -> None:
+    def test_choices(self, spec: BalancingSpec, state: Any, requests: list[Any], rising: bool) -> None:
         """Somebody who may be asked and was not is chosen as long as there is one, and else nobody is."""
         servers: list[Any] = [*servers_of(state)]
+        if rising:
+            servers[0].slow_start, servers[0].rising = 60.0, JUST_NOW
         tally = servers[0].tally
         if spec.method == "consistent_hash":
             for server in servers:
