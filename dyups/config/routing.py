@@ -145,6 +145,7 @@ class AnswerSettings:
 
     absolute_redirect: bool = True
     add_header: tuple[AddedField, ...] = ()
+    add_trailer: tuple[AddedField, ...] = ()
     error_page: tuple[ErrorPage, ...] = ()
     expires: Expires | None = None
     port_in_redirect: bool = True

@@ -9,6 +9,7 @@ import time
 from email.utils import formatdate, mktime_tz, parsedate_tz
 
 from dyups.config.directives.headers import parse_expires
+from dyups.config.parser import encode
 from dyups.config.routing import AddedField, AnswerSettings, Expires, ExpiresMode
 from dyups.errors import ConfigError
 from dyups.http1.fields import clean
@@ -18,6 +19,7 @@ from dyups.proxy.exchange import Exchange
 SAFE = frozenset({200, 201, 204, 206, 301, 302, 303, 304, 307, 308})
 #: Of these an answer has one: an added one takes its place, an empty one removes it.
 _ONE = frozenset({b"last-modified", b"etag"})
+_NO_BODY = frozenset({204, 304})
 _AGE = frozenset({b"expires", b"cache-control"})
 
 _EPOCH = b"Expires: Thu, 01 Jan 1970 00:00:01 GMT\r\nCache-Control: no-cache\r\n"
@@ -27,10 +29,11 @@ _MAX = b"Expires: Thu, 31 Dec 2037 23:55:55 GMT\r\nCache-Control: max-age=315360
 class Additions:
     """What one location adds."""
 
-    __slots__ = ("_expires", "_fields")
+    __slots__ = ("_expires", "_fields", "_trailers")
 
     def __init__(self, settings: AnswerSettings) -> None:
-        self._fields = tuple((f.name.encode("latin-1", "replace"), f) for f in settings.add_header)
+        self._fields = [(encode(field.name), field) for field in settings.add_header]
+        self._trailers = [(encode(field.name), field) for field in settings.add_trailer]
         self._expires = settings.expires
 
     def apply(self, exchange: Exchange, lines: bytes) -> bytes:
@@ -56,6 +59,23 @@ class Additions:
     def lines(self, exchange: Exchange) -> bytes:
         """What is added alone."""
         return self.apply(exchange, b"")
+
+    def trails(self, exchange: Exchange, status: int) -> bool:
+        """See :class:`~dyups.proxy.route.AddedFields`: nothing is behind no body, nor was before HTTP/1.1."""
+        if (
+            not self._trailers
+            or not exchange.head.minor
+            or exchange.head.method == b"HEAD"
+            or status in _NO_BODY
+        ):
+            return False
+        return status in SAFE or any(field.always for _, field in self._trailers)
+
+    def trailers(self, exchange: Exchange) -> bytes:
+        """See :class:`~dyups.proxy.route.AddedFields`."""
+        safe = (exchange.error_status or exchange.status) in SAFE
+        fields = [(name, field) for name, field in self._trailers if safe or field.always]
+        return b"".join([_line(exchange, name, field) for name, field in fields])
 
     def _age(self, exchange: Exchange, lines: bytes, expires: Expires) -> bytes:
         mode, seconds = expires.mode, expires.seconds
@@ -128,4 +148,5 @@ def parse_date(value: bytes) -> int | None:
 
 def added_fields(settings: AnswerSettings) -> Additions | None:
     """What a location adds, None where that is nothing."""
-    return Additions(settings) if settings.add_header or settings.expires is not None else None
+    wanted = settings.add_header or settings.add_trailer or settings.expires is not None
+    return Additions(settings) if wanted else None

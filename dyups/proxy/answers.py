@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from dyups.http1.chunked import chunk
 from dyups.http1.reasons import PHRASES, WITH_PAGE, status_line
 from dyups.proxy.client import ClientSide
 from dyups.proxy.exchange import MOST_REDIRECTS
@@ -20,6 +21,9 @@ _BAD_REQUESTS = {
     496: b"No required SSL certificate was sent",
     497: b"The plain HTTP request was sent to HTTPS port",
 }
+
+#: How a body is framed that has something behind it.
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
 
 _NO_BODY = frozenset({204, 304})
 
@@ -56,12 +60,22 @@ def send(client: ClientSide, status: int, body: bytes, content_type: bytes, more
             content_type = exchange.carried.content_type or content_type
         kind = b"Content-Type: %b\r\n" % content_type if content_type else b""
         entity = b"%bContent-Length: %d\r\n" % (kind, len(body))
+        adds = exchange.route.adds
+        if adds is not None and adds.trails(exchange, exchange.error_status or status):
+            exchange.status = status
+            entity = kind + CHUNKED
+            body = (chunk(body) if body else b"") + end_of_chunks(adds.trailers(exchange))
     head = begin(client, status, entity + more)
     if exchange.head.method == b"HEAD":
         body = b""
     exchange.body_sent = len(body)
     client.write(head + body)
     client.answered()
+
+
+def end_of_chunks(trailers: bytes) -> bytes:
+    """The last chunk and what follows it; ``trailers`` are lines, each with its line end."""
+    return b"0\r\n%b\r\n" % trailers
 
 
 def begin(client: ClientSide, status: int, lines: bytes) -> bytes:

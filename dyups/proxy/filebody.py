@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
+from dyups.http1.chunked import chunk
+from dyups.proxy.answers import end_of_chunks
 from dyups.proxy.client import BodySink, ClientSide
 from dyups.proxy.plane import complain
 from dyups.proxy.serving import DISCARD
+
+if TYPE_CHECKING:
+    from dyups.proxy.route import AddedFields
 
 #: Bytes that are read at a time.
 PIECE = 1 << 17
@@ -45,12 +51,26 @@ def read_aside(
 class FileBody:
     """One file on its way to a client; takes the request's body, which nobody wants."""
 
-    __slots__ = ("_client", "_end", "_fd", "_gone", "_pending", "_position", "_reading", "_waiting")
+    __slots__ = (
+        "_client",
+        "_end",
+        "_fd",
+        "_gone",
+        "_pending",
+        "_position",
+        "_reading",
+        "_trails",
+        "_waiting",
+    )
 
-    def __init__(self, client: ClientSide, fd: int, parts: Sequence[Part]) -> None:
+    def __init__(
+        self, client: ClientSide, fd: int, parts: Sequence[Part], trails: AddedFields | None = None
+    ) -> None:
         self._client = client
         self._fd = fd
         self._waiting = [*reversed(parts)]
+        self._trails = trails
+        """What has fields behind the body, which is sent in chunks then."""
         self._pending = b""
         self._position = self._end = 0
         self._reading = False
@@ -89,7 +109,7 @@ class FileBody:
                 return False
             part = self._waiting.pop()
             if isinstance(part, bytes):
-                self._pending += part
+                self._pending += part if self._trails is None else chunk(part)
                 self._client.exchange.body_sent += len(part)
             else:
                 self._position, self._end = part
@@ -104,10 +124,14 @@ class FileBody:
             return
         self._position += len(data)
         self._client.exchange.body_sent += len(data)
+        if self._trails is not None:
+            data = chunk(data)
         pending, self._pending = self._pending, b""
         self._client.write(pending + data if pending else data)
 
     def _finish(self) -> None:
+        if self._trails is not None:
+            self._pending += end_of_chunks(self._trails.trailers(self._client.exchange))
         if self._pending:
             self._client.write(self._pending)
             self._pending = b""

@@ -16,7 +16,7 @@ from dyups.config.model import Location
 from dyups.config.parser import encode
 from dyups.http1.target import escape
 from dyups.proxy import answers
-from dyups.proxy.added import format_date
+from dyups.proxy.added import format_date, without
 from dyups.proxy.autoindex import listing
 from dyups.proxy.client import BodySink
 from dyups.proxy.exchange import Exchange
@@ -31,6 +31,8 @@ _METHODS = frozenset({b"GET", b"HEAD", b"POST"})
 #: What opening may fail with, and what it means to the client (``ngx_http_static_handler``).
 _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP})
+
+_LENGTH = frozenset({b"content-length"})
 
 #: Numbers of boundaries, one for each answer with several parts.
 _boundaries = count(1)
@@ -197,10 +199,15 @@ def _send_ranges(
 
 
 def _send_parts(exchange: Exchange, fd: int, status: int, lines: bytes, parts: list[Part]) -> BodySink:
+    adds = exchange.route.adds
+    if adds is not None and adds.trails(exchange, exchange.error_status or status):
+        lines = without(lines, _LENGTH) + answers.CHUNKED
+    else:
+        adds = None
     head = answers.begin(exchange.client, status, lines)
     if exchange.head.method == b"HEAD":
         parts = []
-    return FileBody(exchange.client, fd, parts).begin(head)
+    return FileBody(exchange.client, fd, parts, adds).begin(head)
 
 
 def _entity(kind: bytes, length: int) -> bytes:

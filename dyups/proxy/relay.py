@@ -16,6 +16,7 @@ from dyups.http1.chunked import LAST_CHUNK, BadChunk, ChunkedReader, chunk
 from dyups.http1.reasons import status_line
 from dyups.http1.response import ResponseHead
 from dyups.proxy.accel import intercept, pass_hints
+from dyups.proxy.answers import CHUNKED, end_of_chunks
 from dyups.proxy.client import ClientSide
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.exchange import AttemptRecord
@@ -24,6 +25,7 @@ from dyups.proxy.plan import Fault, ForwardPlan
 from dyups.proxy.plane import DataPlane, complain
 from dyups.upstream.group import Group
 from dyups.upstream.peer import Peer
+from dyups.upstream.tally import Tally
 
 #: A number of requests beyond any ``keepalive_requests``: such a link is closed when it is given back.
 _NOT_AGAIN: Final = 1 << 30
@@ -181,13 +183,24 @@ class Relay:
 
     def _answer_length(self, head: ResponseHead, length: int, rest: bytes, link: PeerLink) -> None:
         left = length - len(rest)
+        body = rest if left >= 0 else rest[:length]
+        framing = b"Content-Length: %d\r\n" % length
+        exchange = self.client.exchange
+        adds = exchange.route.adds
+        if (
+            adds is not None
+            and self._taker is None
+            and adds.trails(exchange, exchange.error_status or head.status)
+        ):
+            self._chunks_out = True  # for fields of ours behind the body (add_trailer)
+            framing = CHUNKED
+            body = chunk(body) if body else b""
         if left > 0:
             link.await_length(left)
-            self._write_head(head, b"Content-Length: %d\r\n" % length, rest)
+            self._write_head(head, framing, body)
             self._body_goes_on(head, link)
         else:
-            body = rest if left == 0 else rest[:length]
-            self._write_head(head, b"Content-Length: %d\r\n" % length, body)
+            self._write_head(head, framing, body + self._last_chunk() if self._chunks_out else body)
             self._finish(head.keep_alive and left == 0)
 
     def _answer_unknown(self, head: ResponseHead, rest: bytes, link: PeerLink) -> None:
@@ -206,7 +219,7 @@ class Relay:
         self._chunks_out = self._taker is None and client.exchange.head.minor == 1
         self._trailed = reader if self._plan.trailers else None
         if self._chunks_out:
-            framing = b"Transfer-Encoding: chunked\r\n"
+            framing = CHUNKED
             body = chunk(rest) if rest else b""
         else:
             client.close_after()
@@ -249,14 +262,18 @@ class Relay:
         self._finish(not beyond)
 
     def _last_chunk(self) -> bytes:
-        """The end of a chunked body, with the server's trailer fields where they are passed on."""
+        """The end of a chunked body, with the server's trailer fields where they are passed on, and with our own."""
         trailed, self._trailed = self._trailed, None
-        return LAST_CHUNK if trailed is None else b"0\r\n%b\r\n" % trailed.trailer_lines()
+        adds = self.client.exchange.route.adds
+        if trailed is None and adds is None:
+            return LAST_CHUNK
+        theirs = b"" if trailed is None else trailed.trailer_lines()
+        return end_of_chunks(theirs + (b"" if adds is None else adds.trailers(self.client.exchange)))
 
     def body_ended(self) -> None:
         """The server closed, which ends a body without a length."""
         if self._chunks_out:
-            self.client.write(LAST_CHUNK)
+            self.client.write(self._last_chunk())
         self._finish(False)
 
     def _finish(self, reusable: bool) -> None:
@@ -268,6 +285,10 @@ class Relay:
         peer.active -= 1
         if peer.fails:
             peer.note_success()
+        if self.plane.tallied:
+            if peer.tally is None:
+                peer.tally = Tally()
+            peer.tally.note(self.client.exchange.status, self.client.exchange.started)
         if self._record is not None:
             self._record.end(True)
             self._record = None

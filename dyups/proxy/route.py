@@ -49,6 +49,14 @@ class AddedFields(Protocol):
         """What is added alone."""
         ...
 
+    def trails(self, exchange: Exchange, status: int) -> bool:
+        """Are fields added behind the body of an answer with ``status``, which has to be chunked then?"""
+        ...
+
+    def trailers(self, exchange: Exchange) -> bytes:
+        """Their lines, each with its line end."""
+        ...
+
 
 class ErrorPages(Protocol):
     """What is answered instead of pages of our own."""

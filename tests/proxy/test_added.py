@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.routing import AnswerSettings
@@ -92,6 +94,38 @@ class AddedTests(SynchronousTestCase):
         """A variable may read the other lines of the head."""
         fields = self.fields("default_type text/css; add_header X-Type $sent_http_content_type;")
         self.assertEqual(fields["x-type"], "text/css")
+
+    def test_trailers(self) -> None:
+        """Fields behind the body come in chunks, with values of that moment; not before HTTP/1.1, nor for HEAD."""
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        (folder / "f").write_text("file")
+        world = World(
+            f"server {{ listen 8080; root {folder}; add_trailer X-Sent $uri; add_trailer X-None $arg_x;"
+            " location /r { return 200 text; } location /e { return 404; }"
+            " location /p { proxy_pass http://127.0.0.1:9001; }"
+            " location /a { add_trailer X-A a always; return 404; } location /n { return 204; } }"
+        )
+        for path, text in (("/r", b"text"), ("/f", b"file")):
+            status, fields, body = head(world.ask(get(path)))
+            self.assertEqual(
+                (status, fields["transfer-encoding"], fields.get("content-length")), (200, "chunked", None)
+            )
+            self.assertEqual(body, b"4\r\n%b\r\n0\r\nX-Sent: %b\r\n\r\n" % (text, path.encode()))
+            self.assertIn("content-length", head(world.ask(get(path, method="HEAD")))[1])
+            self.assertEqual(head(world.ask(f"GET {path} HTTP/1.0\r\nHost: a\r\n\r\n".encode()))[2], text)
+        self.assertNotIn("transfer-encoding", head(world.ask(get("/e")))[1])
+        self.assertNotIn("transfer-encoding", head(world.ask(get("/n")))[1])
+        self.assertTrue(world.ask(get("/a")).endswith(b"\r\n0\r\nX-A: a\r\n\r\n"))
+        for pieces in ((b"body",), (b"bo", b"dy")):
+            client = world.client()
+            client.say(get("/p"))
+            world.servers[-1].say(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" + pieces[0])
+            for piece in pieces[1:]:
+                world.servers[-1].say(piece)
+            body = head(client.read())[2]
+            chunks = b"".join([b"%d\r\n%b\r\n" % (len(piece), piece) for piece in pieces])
+            self.assertEqual(body, chunks + b"0\r\nX-Sent: /p\r\n\r\n")
 
     def test_nothing(self) -> None:
         """A location that adds nothing has nothing to run."""

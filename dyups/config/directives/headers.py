@@ -75,6 +75,16 @@ ENTRIES: tuple[Entry, ...] = (
         several=True,
     ),
     setting(
+        "add_trailer",
+        _ANYWHERE | Context.IF,
+        Kind("name value [always]", 2, 3, _added),
+        AnswerSettings,
+        "",
+        "Adds a field behind the body, whose value is computed then, to the same answers as ``add_header``.  Such an "
+        "answer is sent in chunks, to clients that speak HTTP/1.1.",
+        several=True,
+    ),
+    setting(
         "expires",
         _ANYWHERE | Context.IF,
         Kind("[modified] time | epoch | max | off", 1, 2, _expires),

@@ -32,7 +32,7 @@ _FAMILIES: dict[str, str] = {
         userid_p3p userid_path userid_service
     """,
     "Static files": """
-        add_after_body add_before_body add_header_inherit add_trailer add_trailer_inherit
+        add_after_body add_before_body add_header_inherit add_trailer_inherit
         addition_types ancient_browser ancient_browser_value brotli brotli_buffers brotli_comp_level
         brotli_min_length brotli_static brotli_types brotli_window charset charset_map charset_types
         concat concat_delimiter concat_ignore_file_error concat_max_files concat_types concat_unique
