@@ -298,6 +298,8 @@ _HANDLERS: dict[str, Callable[[Inside, Directive], None]] = {
     "check_status": _check_status,
     **dict.fromkeys(("content_by_lua", "content_by_lua_block", "content_by_lua_file"), _content_by_lua),
     "dyups_interface": _resource,
+    "dyups_status": _resource,
+    "stub_status": _resource,
     "echo": _echo,
     "if": _if,
     "internal": _internal,

@@ -53,6 +53,7 @@
     answervariables  of files and answers
     deadlines    time limits, swept
     unsent       whether a slow client takes anything at all
+    tallies      what was counted
     plane        what all connections of a process share
     webresource  a Twisted web resource behind a location
     resource     the reverse: this proxy as a Twisted web resource

@@ -93,6 +93,10 @@ class ClientConnection(ClientPhases):
             self.exchange.status = 400
             self._over()
 
+    def waits(self) -> bool:
+        """Is it idle, between two requests?"""
+        return self.state == HEAD and self._requests > 0 and not self._started_head
+
     # -- what the client sends ---------------------------------------------------------------------------------
 
     def dataReceived(self, data: bytes) -> None:

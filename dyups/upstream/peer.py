@@ -13,6 +13,7 @@ from dyups.balancing.base import JUST_NOW, is_open
 from dyups.balancing.times import Times
 from dyups.config.model import ServerSpec
 from dyups.interfaces import Address
+from dyups.upstream.tally import Tally
 from dyups.upstream.queue import Queue
 
 
@@ -68,6 +69,7 @@ class Peer:
         "rising",
         "slow_start",
         "spec",
+        "tally",
         "times",
         "unwell",
         "weight",
@@ -90,6 +92,8 @@ class Peer:
         """When it recovered, while its weight grows (``balancing.slow_start``)."""
         self.times: Times | None = None
         """How long its answers take, where the balancing method goes by that."""
+        self.tally: Tally | None = None
+        """Its answers, where a status page shows them."""
         self.unwell = False
         """What health checks say, where there are some."""
         self.active = 0

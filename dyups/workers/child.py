@@ -92,6 +92,10 @@ class Home(Protocol):
         """The facts of every worker."""
         ...
 
+    def totals(self) -> Deferred[list[dict[str, Any]]]:
+        """What every worker has counted."""
+        ...
+
     def checks(self) -> dict[str, Any]:
         """What health checks know of every server."""
         ...
@@ -199,6 +203,14 @@ class Child(ProcessProtocol):
     def forget(self, number: int) -> None:
         """See :class:`~dyups.workers.link.WorkerSeen`."""
         self._served.forget(number)
+
+    def totals(self) -> Deferred[list[dict[str, Any]]]:
+        """See :class:`~dyups.workers.link.WorkerSeen`."""
+        return self._home.totals()
+
+    def count(self) -> Deferred[dict[str, Any]] | None:
+        """What it has counted; None where it cannot be asked."""
+        return None if self._link is None else self._link.count()
 
     def roster(self) -> list[dict[str, Any]]:
         """See :class:`~dyups.workers.link.WorkerSeen`."""

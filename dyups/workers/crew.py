@@ -49,6 +49,10 @@ class Master(Protocol):
         """The facts of every worker."""
         ...
 
+    def totals(self) -> Deferred[list[dict[str, Any]]]:
+        """What every worker has counted."""
+        ...
+
     def checks(self) -> dict[str, Any]:
         """What health checks know of every server."""
         ...
@@ -161,6 +165,10 @@ class Crew:
     def reader(self, place: int) -> Reader:
         """See :class:`~dyups.workers.child.Home`."""
         return self.zone.reader(place)
+
+    def totals(self) -> Deferred[list[dict[str, Any]]]:
+        """What every worker has counted."""
+        return self._master.totals()
 
     def roster(self) -> list[dict[str, Any]]:
         """The facts of every worker."""

@@ -72,6 +72,18 @@ class Checks(amp.Command):
     response = [(b"report", _TEXT())]
 
 
+class Totals(amp.Command):
+    """What all workers have counted, as JSON; asked of the master."""
+
+    response = [(b"facts", _TEXT())]
+
+
+class Count(amp.Command):
+    """What one worker has counted, as JSON; asked by the master."""
+
+    response = [(b"facts", _TEXT())]
+
+
 class Ready(amp.Command):
     """The worker has its map."""
 
@@ -154,6 +166,10 @@ class WorkerSeen(Protocol):
         """The facts of every worker."""
         ...
 
+    def totals(self) -> Deferred[list[dict[str, Any]]]:
+        """What every worker has counted."""
+        ...
+
     def checks(self) -> dict[str, Any]:
         """What health checks know of every server."""
         ...
@@ -186,6 +202,10 @@ class MasterSeen(Protocol):
         """Open the logs anew."""
         ...
 
+    def count(self) -> dict[str, Any]:
+        """What this worker has counted."""
+        ...
+
     def unlinked(self) -> None:
         """The master is gone."""
         ...
@@ -209,6 +229,11 @@ class MasterEnd(End):
     def accept(self) -> None:
         """Have it accept connections."""
         self.ask(Accept)
+
+    def count(self) -> Deferred[dict[str, Any]]:
+        """What it has counted."""
+        asked: Deferred[Any] = self.ask(Count)
+        return asked.addCallback(lambda answer: json.loads(answer["facts"]))
 
     def quit(self, graceful: bool, idle: float) -> None:
         """Have it end."""
@@ -238,6 +263,11 @@ class MasterEnd(End):
         """That client has left."""
         self._seen.forget(number)
         return {}
+
+    @Totals.responder
+    def on_totals(self) -> Deferred[dict[str, Any]]:
+        """Somebody asks what all workers have counted."""
+        return self._seen.totals().addCallback(lambda found: {"facts": json.dumps(found)})
 
     @Workers.responder
     def on_workers(self) -> dict[str, Any]:
@@ -285,6 +315,11 @@ class WorkerEnd(End):
         """The client of that call has left."""
         self.ask(Forget, number=number)
 
+    def totals(self) -> Deferred[list[dict[str, Any]]]:
+        """What every worker has counted."""
+        asked: Deferred[Any] = self.ask(Totals)
+        return asked.addCallback(lambda answer: json.loads(answer["facts"]))
+
     def workers(self) -> Deferred[list[dict[str, Any]]]:
         """The facts of every worker."""
         asked: Deferred[Any] = self.ask(Workers)
@@ -320,6 +355,11 @@ class WorkerEnd(End):
         """End."""
         self._seen.quit(graceful, idle)
         return {}
+
+    @Count.responder
+    def on_count(self) -> dict[str, Any]:
+        """The master asks what was counted here."""
+        return {"facts": json.dumps(self._seen.count())}
 
     @Reopen.responder
     def on_reopen(self) -> dict[str, Any]:

@@ -51,6 +51,7 @@ from dyups.workers.sockets import Sockets, reason_of
 from dyups.workers.spawn import Snapshots, Spawner
 from dyups.workers.storing import Closed, read_claimed, store_of, threads_of, watch_of
 from dyups.workers.titles import master_title, show
+from dyups.workers.totals import gathered
 from dyups.workers.truth import Truth, carry_over, establish
 
 #: How often the workers are looked after, in seconds.
@@ -138,6 +139,10 @@ class MasterProcess(Service):
     def truth(self) -> State:
         """What we route by."""
         return State(self._truth.upstreams.sequence, self._truth.upstreams.digest)
+
+    def totals(self) -> Deferred[list[dict[str, Any]]]:
+        """What every worker that answers in time has counted."""
+        return gathered([child for crew in self.crews for child in crew.children()], self._reactor)
 
     def roster(self) -> list[dict[str, Any]]:
         """The facts of every worker."""

@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.threads import deferToThreadPool
 from twisted.web.resource import IResource
 
 from dyups.admin.check_status import Report, check_status, nothing_checked
+from dyups.admin.totals import Everyone, dyups_status, stub_status
 from dyups.config.model import Http, Location, ResourceContent, inner_locations
 from dyups.metrics.accesslog import AccessLogs
 from dyups.proxy.contents import LocationMaker
@@ -29,6 +30,7 @@ from dyups.proxy.resolving import TargetNames
 from dyups.proxy.scripting import NO_SCRIPTS
 from dyups.proxy.securedial import ChannelTable
 from dyups.proxy.serving import Serving
+from dyups.proxy.tallies import facts, states
 from dyups.proxy.webresource import ResourceServing
 from dyups.tls.material import RememberingFiles
 from dyups.tls.terms import TermsTable
@@ -44,7 +46,8 @@ class ServingSide:
 
     ``checks`` tells the state of checked servers, ``query`` knows the addresses of names that stand in the
     configuration outside of upstreams, and ``certificates`` what stood in the files that TLS needs.
-    ``shared`` is the descriptor of the memory at whose end all workers count what is limited.
+    ``shared`` is the descriptor of the memory at whose end all workers count what is limited, and ``everyone`` asks
+    all workers what they have counted.
     """
 
     def __init__(
@@ -60,10 +63,12 @@ class ServingSide:
         certificates: Mapping[str, bytes] | None = None,
         scripts: ProcessScripts | None = None,
         shared: int | None = None,
+        everyone: Everyone | None = None,
     ) -> None:
         self._reactor = reactor
         self._interface = interface
         self._checks = checks
+        self._everyone = everyone or (lambda: succeed([self.totals()]))
         deadlines = Deadlines(reactor, period_for(limits_of(http)), self._tick)
         self.plane = DataPlane(upstreams, deadlines, dial_through(reactor), attempts_wanted=attempts_wanted)
         self.plane.names = TargetNames(Resolvers(reactor, self._in_thread))
@@ -77,7 +82,12 @@ class ServingSide:
         literals, _ = constant_groups(http, lenient=True, query=query)
         make = LocationMaker(
             self.plane,
-            {"check_status": self._serve_checks, "dyups_interface": self._serve_interface},
+            {
+                "check_status": self._serve_checks,
+                "dyups_interface": self._serve_interface,
+                "dyups_status": self._serve_status,
+                "stub_status": self._serve_stub,
+            },
             literals,
             any_literal=http.dyups.dyups_literal_targets,
             scripts=scripts or NO_SCRIPTS,
@@ -99,6 +109,18 @@ class ServingSide:
         assert isinstance(location.content, ResourceContent)
         page = check_status(self._checks, *location.content.args)
         return ResourceServing(page, location, self._reactor)
+
+    def _serve_status(self, location: Location) -> Serving:
+        self.plane.tallied = True
+        page = dyups_status(self._everyone, lambda: states(self.plane.upstreams, self._reactor.seconds()))
+        return ResourceServing(page, location, self._reactor)
+
+    def _serve_stub(self, location: Location) -> Serving:
+        return ResourceServing(stub_status(self._everyone), location, self._reactor)
+
+    def totals(self) -> dict[str, Any]:
+        """What this process has counted."""
+        return facts(self.plane, self.plane.upstreams)
 
     @property
     def connections(self) -> int:

@@ -117,6 +117,7 @@ class Worker:
             attempts_wanted=configuration.attempts_wanted,
             certificates=snapshot.certificates,
             shared=zone.fd,
+            everyone=self.link.totals,
         )
 
     def start(self) -> None:
@@ -168,6 +169,10 @@ class Worker:
         self._ending = LoopingCall(self._end_when_done)
         self._ending.clock = self._reactor
         self._ending.start(DONE_YET, now=False)  # what was accepted a moment ago counts, too
+
+    def count(self) -> dict[str, Any]:
+        """What was counted here."""
+        return self._serving.totals()
 
     def reopen(self) -> None:
         """Open the logs anew."""

@@ -20,7 +20,7 @@ class ExchangeTests(SynchronousTestCase):
 
     def test_renewed(self) -> None:
         """Nothing of a request is left for the next, whatever it was."""
-        kept = {"at_end", "client", "head", "route", "server", "started", "proxy_scheme", "proxy_uri"}
+        kept = {"at_end", "client", "head", "route", "server", "started", "sub", "proxy_scheme", "proxy_uri"}
         fresh, used = Exchange(cast(Any, None)), Exchange(cast(Any, None))
         used.user["a"] = b"1"
         used.attempts.append(AttemptRecord(b"x"))

@@ -53,6 +53,12 @@ class Seen:
     def roster(self) -> list[dict[str, Any]]:
         return [{"pid": 1, "text": BIG}]
 
+    def totals(self) -> Deferred[list[dict[str, Any]]]:
+        return succeed([{"requests": 1, "text": BIG}])
+
+    def count(self) -> dict[str, Any]:
+        return {"requests": 7, "text": BIG}
+
     def apply(self, sequence: int) -> State:
         self.said.append(("apply", sequence))
         return State(sequence, 1 << 127)
@@ -162,6 +168,13 @@ class LinkTests(SynchronousTestCase):
         facts = self.worker.workers()
         self.pump.flush()
         self.assertEqual(self.successResultOf(facts), [{"pid": 1, "text": BIG}])
+
+    def test_totals(self) -> None:
+        """What was counted is asked from either end."""
+        all_of_them, of_one = self.worker.totals(), self.master.count()
+        self.pump.flush()
+        self.assertEqual(self.successResultOf(all_of_them), [{"requests": 1, "text": BIG}])
+        self.assertEqual(self.successResultOf(of_one), {"requests": 7, "text": BIG})
 
     def test_once(self) -> None:
         """The factory gives the end that it was made for."""

@@ -19,6 +19,7 @@
     scripts   Lua, hooks in Python
     realip    proxies in front
     limits    rates and numbers of requests
+    status    what was counted
     dyups     the module's own
     known     nginx's directives that are refused
 
@@ -47,6 +48,7 @@ from dyups.config.directives import (
     realip,
     resolver,
     rewrite,
+    status,
     scripts,
     sticky,
     tls,
@@ -82,6 +84,7 @@ def all_entries() -> Iterator[Entry]:
         access,
         realip,
         limits,
+        status,
         scripts,
         known,
     ):

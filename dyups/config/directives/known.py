@@ -58,7 +58,7 @@ _FAMILIES: dict[str, str] = {
     "Logs and status": """
         api health_check match ntlm open_log_file_cache queue req_status
         req_status_bypass req_status_lazy req_status_show req_status_show_field req_status_zone
-        server_admin server_tag state status_zone stub_status
+        server_admin server_tag state status_zone
     """,
     "TLS": """
         proxy_ssl proxy_ssl_alpn proxy_ssl_key_log ssl ssl_alpn ssl_async ssl_ech_file
