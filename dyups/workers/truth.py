@@ -6,12 +6,13 @@ then everything that was changed while running.  ``master`` puts it to work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 from dyups.config.blocks import no_collection
 from dyups.config.model import fold
+from dyups.config.sticky import StickyLearn
 from dyups.config.written import Said, Written, spec_of
 from dyups.control.command import decode
 from dyups.errors import ConfigError
@@ -69,7 +70,18 @@ def establish(configuration: Configuration, query: NameQuery = query_system) -> 
         complain("warn", warning)
     truth = Truth(configuration, restored, filled_map(restored, variables), remembering.found)
     truth.file_says(restored.configured if truth.dumps else restored.upstreams, ())
+    for warning in _split_sessions(configuration, truth.upstreams):
+        complain("warn", warning)
     return truth
+
+
+def _split_sessions(configuration: Configuration, upstreams: UpstreamMap) -> Iterator[str]:
+    """Each worker knows the sessions alone that it has learned itself: say so where there are several."""
+    settings = configuration.settings
+    if settings.master_process and settings.worker_processes != 1:
+        for group in upstreams.made():
+            if isinstance(group.spec.sticky, StickyLearn):
+                yield f'"sticky learn" in upstream "{group.spec.name}": a worker knows what it has learned itself alone'
 
 
 def filled_map(restored: Restored, variables: VariableTable) -> UpstreamMap:

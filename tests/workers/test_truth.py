@@ -73,6 +73,22 @@ class TruthCase(SynchronousTestCase):
 class StartTests(TruthCase):
     """At the start."""
 
+    def test_learned_sessions(self) -> None:
+        """Where several workers would each learn sessions for themselves, the log says so."""
+        learn = "sticky learn create=$upstream_cookie_s lookup=$cookie_s zone=s:1m;"
+        http = f"upstream app {{ {learn} server 127.0.0.1:1; }} upstream two {{ sticky cookie s; server 127.0.0.1:2; }}"
+        path = self.prefix / "conf" / "nginx.conf"
+        for ahead, warned in (
+            ("worker_processes 2;", 1),
+            ("", 0),
+            ("worker_processes 2; master_process off;", 0),
+        ):
+            self.said.clear()
+            path.write_text(f"{ahead} events {{ }} http {{ {http} }}")
+            establish(read_configuration(Source(str(path))))
+            said = [text for level, text in self.said if level == "warn" and "sticky learn" in text]
+            self.assertEqual(len(said), warned, ahead)
+
     def test_constants(self) -> None:
         """Names outside of upstreams are looked up once, here; one without address is said."""
         http = "server { location / { proxy_pass http://app.example; } }"
