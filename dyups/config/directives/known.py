@@ -26,10 +26,9 @@ _FAMILIES: dict[str, str] = {
         js_fetch_max_response_buffer_size js_fetch_protocols js_fetch_timeout
         js_fetch_trusted_certificate js_fetch_verify js_fetch_verify_depth js_filter
         js_header_filter js_import js_include js_path js_periodic js_preload_object js_preread
-        js_set js_shared_dict_zone js_var perl
-        perl_modules perl_require perl_set
-        userid userid_domain userid_expires userid_flags userid_mark userid_name
-        userid_p3p userid_path userid_service
+        js_set js_shared_dict_zone js_var perl perl_modules perl_require perl_set userid
+        userid_domain userid_expires userid_flags userid_mark userid_name userid_p3p userid_path
+        userid_service
     """,
     "Static files": """
         add_after_body add_before_body add_header_inherit add_trailer_inherit
@@ -48,17 +47,15 @@ _FAMILIES: dict[str, str] = {
     """,
     "Access": """
         auth_jwt auth_jwt_claim_set auth_jwt_header_set auth_jwt_key_file auth_jwt_key_request
-        auth_jwt_leeway auth_jwt_type
-
-        limit_req_whitelist limit_zone referer_hash_bucket_size
+        auth_jwt_leeway auth_jwt_type limit_req_whitelist limit_zone referer_hash_bucket_size
         referer_hash_max_size secure_link secure_link_md5 secure_link_secret sysguard sysguard_cpu
         sysguard_free sysguard_interval sysguard_load sysguard_log_level sysguard_mem sysguard_mode
         sysguard_rt sysguard_swap user_agent valid_referers
     """,
     "Logs and status": """
-        api health_check match ntlm open_log_file_cache queue req_status
-        req_status_bypass req_status_lazy req_status_show req_status_show_field req_status_zone
-        server_admin server_tag state status_zone
+        api health_check match ntlm open_log_file_cache queue req_status req_status_bypass
+        req_status_lazy req_status_show req_status_show_field req_status_zone server_admin
+        server_tag state status_zone
     """,
     "TLS": """
         proxy_ssl proxy_ssl_alpn proxy_ssl_key_log ssl ssl_alpn ssl_async ssl_ech_file
