@@ -18,7 +18,7 @@ from dyups.workers import checking as module
 from dyups.workers.checking import Checking, limits_for
 from tests.health.lines import MemoryLine
 from tests.workers.fakes import complaints
-from tests.workers.test_master import ONE, SERVER, FakeSpawner, MasterCase
+from tests.workers.masters import ONE, SERVER, FakeSpawner, MasterCase
 from tests.workers.test_process import ProcessTestCase, Reactor
 
 CHECK = "check interval=5000 timeout=60000 rise=1 fall=1 default_down=false;"

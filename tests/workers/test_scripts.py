@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 import dyups
 from dyups.control.remote import MADE, Outcome
 from dyups.script import here
-from tests.workers.test_master import ONE, SERVER, MasterCase
+from tests.workers.masters import ONE, SERVER, MasterCase
 from tests.workers.test_process import ProcessTestCase
 from tests.workers.test_worker import WorkerCase
 
