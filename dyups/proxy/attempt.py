@@ -115,7 +115,7 @@ class Forwarding(RequestBody):
             self._chunks_in = False
             framing = b"Content-Length: %d\r\n" % len(gathered)
             exchange = self.client.exchange
-            self._message = self._plan.head.write(exchange, exchange.head.method, self._uri, framing)
+            self._message = self._plan.head.write(exchange, self._plan.method(exchange), self._uri, framing)
             self._keep(bytes(gathered))
             self._attempt()
 

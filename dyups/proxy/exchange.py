@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: How often a request may be sent elsewhere within the server (``NGX_HTTP_MAX_URI_CHANGES``).
 MOST_REDIRECTS: Final = 10
 
+# What would end a request line, or a line of a head.
+_SPLITS = re.compile(rb"[\x00-\x20\x7f]")
+
 #: Of a connection that has had no request yet; nobody changes a head.
 NO_HEAD: Final = RequestHead()
 
@@ -165,7 +168,12 @@ class Exchange:
         self.started = monotonic()
 
     def move(self, uri: bytes, args: bytes) -> None:
-        """Ask for ``uri`` (decoded) and ``args`` instead of what the client asked for."""
+        """Ask for ``uri`` (decoded) and ``args`` instead of what the client asked for.
+
+        The arguments may come of a path, which is decoded (``try_files $uri /index?q=$uri``): as nginx has them, but
+        for what would make two lines of one.
+        """
+        args = _SPLITS.sub(_percent, args)
         self.uri = uri
         self.args = args
         self.place_lost = False
@@ -181,6 +189,10 @@ class Exchange:
         calls, self.at_end = self.at_end, []
         for call in calls:
             call()
+
+
+def _percent(match: re.Match[bytes]) -> bytes:
+    return b"%%%02X" % match[0][0]
 
 
 def capture(exchange: Exchange, match: re.Match[bytes]) -> None:

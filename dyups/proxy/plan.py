@@ -98,6 +98,10 @@ class Shape(Protocol):
         """The method that the server is asked with."""
         ...
 
+    def swaps_head(self, exchange: Exchange) -> bool:
+        """Is only one of the two, the client's method and the server's, HEAD."""
+        ...
+
     def body(self, exchange: Exchange) -> bytes | None:
         """The body that the server gets in place of the client's; None for none at all."""
         ...
@@ -234,3 +238,7 @@ class ForwardPlan:
         """HTTP/1.0 knows no chunks (RFC 9112 section 6.1): such a body is gathered to be sent with its length."""
         self.switches = any(name.lower() == "upgrade" for name, _ in settings.proxy_set_header)
         """Servers are asked for another protocol at all (``proxy_set_header Upgrade``)."""
+
+    def method(self, exchange: Exchange) -> bytes:
+        """The method that servers are asked with."""
+        return exchange.head.method if self.shape is None else self.shape.method(exchange)

@@ -139,12 +139,13 @@ class Relay:
         if not self._ended:
             client.close_after()  # the server answered before it had the whole request
         length = head.content_length
-        if exchange.head.method == b"HEAD" or status == 204 or status == 304:
+        no_body = exchange.head.method == b"HEAD" or status == 204 or status == 304
+        swapped = self._plan.shape is not None and self._plan.shape.swaps_head(exchange)
+        if no_body or swapped:
             # RFC 9110 section 8.6: 204 has no Content-Length, whatever the server says.
-            self._write_head(
-                head, b"Content-Length: %d\r\n" % length if length >= 0 and status != 204 else b"", b""
-            )
-            self._finish(head.keep_alive and not rest)
+            told = b"Content-Length: %d\r\n" % (length if no_body else 0)
+            self._write_head(head, told if (length >= 0 or swapped) and status != 204 else b"", b"")
+            self._finish(head.keep_alive and not rest and not swapped)
         elif length >= 0:
             self._answer_length(head, length, rest, link)
         else:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 from dyups.config.model import Location, LocationKind, ProxyPass, Template
 from dyups.config.proxying import Change, ProxyingSettings
 from dyups.proxy.accel import Accel
@@ -15,6 +17,8 @@ from dyups.proxy.headfilter import OURS, ServerHeadFilter, redirect_rules
 from dyups.proxy.pacing import Rates
 from dyups.proxy.plan import ForwardPlan
 
+# RFC 9110 section 5.6.2: anything else would be more of the request line than its method.
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _PREFIXED = (LocationKind.EXACT, LocationKind.PREFIX, LocationKind.PREFIX_FIRST)
 
 
@@ -32,7 +36,11 @@ class RequestShape:
     def method(self, exchange: Exchange) -> bytes:
         """The method that the server is asked with."""
         rendered = b"" if self._method is None else self._method.render(exchange)
-        return rendered or exchange.head.method
+        return rendered if _TOKEN(rendered) else exchange.head.method
+
+    def swaps_head(self, exchange: Exchange) -> bool:
+        """See :class:`~dyups.proxy.plan.Shape`."""
+        return (self.method(exchange) == b"HEAD") is not (exchange.head.method == b"HEAD")
 
     def body(self, exchange: Exchange) -> bytes | None:
         """The body that the server gets in place of the client's; None for none at all."""

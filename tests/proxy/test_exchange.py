@@ -29,7 +29,9 @@ class ExchangeTests(SynchronousTestCase):
         used.captures = re.match(b"a", b"a")
         used.upstream_head = read_response(b"HTTP/1.1 200 OK")
         for name in (
-            attributes(Exchange) - kept - {"user", "attempts", "captures", "carried", "real_address", "upstream_head"}
+            attributes(Exchange)
+            - kept
+            - {"user", "attempts", "captures", "carried", "real_address", "upstream_head"}
         ):
             before = getattr(used, name)
             other = (
@@ -51,6 +53,13 @@ class ExchangeTests(SynchronousTestCase):
         self.assertEqual((exchange.uri, exchange.args, exchange.target), (b"/a b", b"", b"/a%20b"))
         exchange.move(b"/", b"x=1")
         self.assertEqual(exchange.target, b"/?x=1")
+
+    def test_move_with_path_as_argument(self) -> None:
+        """A decoded path among the arguments does not break the line that they stand in."""
+        exchange = Exchange(cast(Any, None))
+        exchange.move(b"/", b"u=/a b\r\nX: y&v=%20\x7f")
+        self.assertEqual(exchange.args, b"u=/a%20b%0D%0AX:%20y&v=%20%7F")
+        self.assertEqual(exchange.target, b"/?" + exchange.args)
 
     def test_drop_body(self) -> None:
         """What answers in place of another gets no body, and no field that tells of one."""

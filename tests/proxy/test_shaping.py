@@ -36,6 +36,39 @@ class Requests(SynchronousTestCase):
         self.assertTrue(self.heard("proxy_method PUT;").startswith(b"PUT /x HTTP/1.1\r\n"))
         self.assertTrue(self.heard("proxy_method $arg_none;").startswith(b"POST /x "))
 
+    def test_no_method(self) -> None:
+        """What is no method is left away: it would be more of the request line than that."""
+        request = b"POST /x HTTP/1.1\r\nHost: a\r\nM: GET /y HTTP/1.1\r\nContent-Length: 0\r\n\r\n"
+        self.assertTrue(self.heard("proxy_method $http_m;", request).startswith(b"POST /x HTTP/1.1\r\n"))
+
+    def test_method_of_gathered(self) -> None:
+        """A chunked body that is gathered goes out with that method, too."""
+        request = b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"
+        heard = self.heard("proxy_method PUT; proxy_http_version 1.0;", request)
+        self.assertTrue(heard.startswith(b"PUT /x HTTP/1.0\r\n"))
+
+    def test_head_for_get(self) -> None:
+        """A server that is asked with HEAD sends no body: the client's answer has none either, and does not wait."""
+        world = self.world("proxy_method HEAD;")
+        client = world.client()
+        client.say(get("/a") + get("/b"))
+        world.servers[0].say(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n")
+        status, fields = head(client.read())[:2]
+        self.assertEqual((status, fields["content-length"]), (200, "0"))
+        world.servers[1].say(b"HTTP/1.1 200 OK\r\n\r\n")
+        self.assertIn(b"Content-Length: 0\r\n", client.read())
+
+    def test_get_for_head(self) -> None:
+        """The body that a server sends for a HEAD which it got as a GET is not taken for the next answer."""
+        world = self.world("proxy_method GET; proxy_http_version 1.1;")
+        client = world.client()
+        client.say(b"HEAD /a HTTP/1.1\r\nHost: a\r\n\r\n")
+        world.servers[0].say(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n")
+        self.assertIn(b"Content-Length: 7\r\n", client.read())
+        self.assertTrue(world.servers[0].closing or world.servers[0].closed)
+        client.say(get("/b"))
+        self.assertEqual(len(world.servers), 2)
+
     def test_body(self) -> None:
         """``proxy_set_body`` takes the place of the client's body, and a GET gets one, too."""
         found = self.heard("proxy_set_body 'for $host';")
