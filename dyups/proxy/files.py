@@ -151,6 +151,8 @@ class Files:
             if self._settings.max_ranges != 0:
                 about += b"Accept-Ranges: bytes\r\n" if not ranges else b""
         kind = self._type_of(exchange.uri)
+        if exchange.carried is not None and exchange.carried.content_type:
+            kind = exchange.carried.content_type  # what a server says of it (X-Accel-Redirect)
         if not ranges:
             lines = _entity(kind, size) + about
             return _send_parts(exchange, fd, 200, lines, [(0, size)])
