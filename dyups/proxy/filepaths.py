@@ -19,4 +19,13 @@ def path_of(exchange: Exchange, uri: bytes) -> bytes | None:
     alias = exchange.route.settings.files.alias
     if alias < 0:
         return root_of(exchange) + uri
-    return None if exchange.place_lost else root_of(exchange) + uri[alias:]
+    return None if exchange.place_lost else below(root_of(exchange), uri[alias:])
+
+
+def below(root: bytes, rest: bytes) -> bytes:
+    """``rest`` of a path behind an ``alias``.
+
+    ``/x../y`` of a location ``/x`` would climb out of the alias ``/files/``, as it does in nginx; here it is a name
+    that no file can have.
+    """
+    return root + b"\0" if rest[:3] in (b"..", b"../") and root.endswith(b"/") else root + rest

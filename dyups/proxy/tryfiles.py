@@ -9,7 +9,7 @@ from dyups.config.model import Template
 from dyups.config.routing import WHOLE, FileSettings, TryFiles
 from dyups.proxy import answers
 from dyups.proxy.exchange import Exchange
-from dyups.proxy.filepaths import root_of
+from dyups.proxy.filepaths import below, root_of
 from dyups.proxy.passage import Passage
 from dyups.proxy.verdicts import DONE, NEXT
 
@@ -28,7 +28,7 @@ class TryPhase:
         root = root_of(exchange)
         for template, folder in self._step.candidates:
             name = self._below(template, exchange)
-            if _is_there(root + name, folder):
+            if _is_there(below(root, name) if self._alias >= 0 else root + name, folder):
                 self._found(exchange, name, folder)
                 return NEXT
         return self._fall_back(exchange, passage)

@@ -16,6 +16,7 @@ from ipaddress import ip_address
 from time import monotonic
 
 from dyups._version import VERSION
+from dyups.config.defined import WithDefined
 from dyups.config.model import Http
 from dyups.config.variables import WithUser
 from dyups.interfaces import Getter, VariableTable
@@ -302,4 +303,4 @@ class ProxyVariables:
 
 def variables_of_run_time(http: Http) -> VariableTable:
     """What the commands of a POST may read: the built-in variables and those that the configuration defines."""
-    return WithUser(ProxyVariables(), http.user_variables)
+    return WithUser(WithDefined(ProxyVariables(), http.defined), http.user_variables)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.murmur import murmur2
+from dyups.config.upstreams import parse_commands
 from tests.config.helpers import http_of, message_of
 from tests.proxy.conversation import World, get, head
 
@@ -72,6 +73,12 @@ class MapTests(SynchronousTestCase):
         self.assertEqual(
             [head(world.ask(get(f"/?v=x{more}")))[2] for more in ("", "&set=1")], [b"one", b"set"]
         )
+
+    def test_at_run_time(self) -> None:
+        """An upstream that is created while running may be balanced by it."""
+        world = World("map $arg_v $m { default x; } server { listen 8080; }")
+        spec = parse_commands("late", "server 127.0.0.1:1; hash $m;", world.upstreams.variables)
+        self.assertEqual((spec.balancing.method, spec.balancing.args), ("hash", ("$m",)))
 
     def test_mistakes(self) -> None:
         """Mistakes are told in nginx's words, with their place."""

@@ -144,7 +144,7 @@ PATHS = r"""
 /err4?x /err5 /err6 /err7 /err8?t=/404.html /err8?t=/shown /err9 /err10 /err11 /internal /404.html /head
 /head?v=1 /head4 /exp /expmax /expmap /expmap?e=epoch /expmap?e=max /expmap?e=off /expmap?e=x /lm /alias/a.html
 /alias/sub /alias/sub/ /alias /aliasx /aliasx/y /re/b.txt /re/sub/index.html /re/none.txt /try/x /try/
-/trya/b.txt /trya/sub/ /trya/sub /trya/none /tryn/x?y /tryu/x%20y?a=1 /tryc/x /tryd/x /idx/ /idxa/?q /auto/
+/trya/b.txt /trya/sub/ /trya/sub /trya/none /tryn/x?y /tryu/x?a=1 /tryc/x /tryd/x /idx/ /idxa/?q /auto/
 /autoj/ /autor/ /auto/empty/ /autoj/empty/ /typed/a.html /vars /vars/x%20y /%2e%2e/etc /sub/../a.html
 /sub//index.html /./a.html /a%2Ehtml /a.html%00
 """

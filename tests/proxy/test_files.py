@@ -5,20 +5,41 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.proxy.conversation import World, get, head
 
 NOW = 1_000_000_000
 DATE = "Sun, 09 Sep 2001 01:46:40 GMT"
+#: Parts of paths that might lead somewhere else.
+SEGMENTS = (
+    "sub",
+    "..",
+    "%2e%2e",
+    ".",
+    "%2e",
+    "",
+    "%2f",
+    "..%2f",
+    "a.html",
+    "secret",
+    "www",
+    "sub..",
+    "%5c",
+    "sub%2f..",
+    "\\..",
+)
 
 
 class FileTests(SynchronousTestCase):
     """What a path leads to."""
 
     def setUp(self) -> None:
-        self.folder = Path(self.mktemp()).absolute()
+        self.folder = Path(self.mktemp()).absolute() / "www"
         (self.folder / "sub").mkdir(parents=True)
+        (self.folder.parent / "secret").write_text("secret")
         (self.folder / "empty").mkdir()
         for name, text in (
             ("a.html", "0123456789"),
@@ -66,6 +87,24 @@ class FileTests(SynchronousTestCase):
         """Nothing outside of the root is reached."""
         for path in ("/../a.html", "/%2e%2e/%2e%2e/etc/passwd", "/sub/../../etc/passwd"):
             self.assertEqual(self.ask(path)[0], 400, path)
+
+    @example(["sub..", "secret"], "")
+    @settings(deadline=None, max_examples=200)
+    @given(st.lists(st.sampled_from(SEGMENTS), max_size=6), st.sampled_from(("", "/", "?x", "%00")))
+    def test_never_outside(self, segments: list[str], end: str) -> None:
+        """Whatever a path looks like, what is served is one of the files below the root, or a page of ours."""
+        path = "/" + "/".join(segments) + end
+        for text in (
+            "",
+            f"location /sub {{ alias {self.folder}/sub; }}",
+            f"location /sub {{ alias {self.folder}/; }}",
+            f"location /sub {{ alias {self.folder}/; try_files $uri =404; }}",
+            "autoindex on;",
+            "merge_slashes off;",
+        ):
+            status, _, body = self.ask(path, text=text)
+            self.assertNotIn(b"secret", body)
+            self.assertIn(status, (200, 301, 400, 403, 404))
 
     def test_methods(self) -> None:
         """Files are only read."""
