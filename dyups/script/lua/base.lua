@@ -28,14 +28,19 @@ local soft = settings.memory / 1024
 local stop, ending = math.huge, nil
 local traced
 
+local function too_much()
+    if collect("count") <= soft then return false end
+    collect("collect")
+    return collect("count") > soft
+end
+
 -- Ends a script that is over a limit, whatever it catches: from the first time on, at every instruction.
 local function watch()
     if not ending then
         if clock() > stop then
             ending = "the script ran longer than lua_max_execution_time"
-        elseif collect("count") > soft then
-            collect("collect")
-            if collect("count") > soft then ending = "not enough memory (lua_max_memory)" end
+        elseif too_much() then
+            ending = "not enough memory (lua_max_memory)"
         end
         if not ending then return end
         sethook(watch, "", 1)
@@ -97,9 +102,10 @@ end
 
 -- Call a function of Python's.  It needs some memory to answer: machine.py keeps a reserve above the limit.
 function base.call(f, ...)
-    if collect("count") > soft then
-        collect("collect")
-        if collect("count") > soft then error("not enough memory (lua_max_memory)", 0) end
+    if too_much() then
+        ending = "not enough memory (lua_max_memory)"
+        sethook(watch, "", 1)
+        error(ending, 0)
     end
     return given(f(...))
 end

@@ -11,6 +11,7 @@ is higher by :data:`RESERVE`, which only a single huge request of a script ever 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -135,16 +136,22 @@ class Machine:
     # -- threads -------------------------------------------------------------------------------------------------
 
     def begin(self, code: Any, *, shared: bool = False) -> int:
-        """A new thread that will run ``code``; with ``shared`` its globals are those of all scripts."""
+        """A new thread that will run ``code``; with ``shared`` its globals are those of all scripts.
+
+        Raises :class:`ScriptMistake` where there is no room for it.
+        """
         self._last += 1
-        self._begin(self._last, code, shared)
+        self._with_room(self._begin, self._last, code, shared)
         return self._last
 
     def begin_timer(self, timer: int) -> tuple[int, int, float]:
-        """A new thread for a timer that has come; the timer that follows, or 0, and its delay."""
+        """A new thread for a timer that has come; the timer that follows, or 0, and its delay.
+
+        Raises :class:`ScriptMistake` where there is no room for it.
+        """
         self._last += 1
-        following, delay = self._begin_timer(self._last, timer, False)
-        return self._last, following, delay
+        following, delay = self._with_room(self._begin_timer, self._last, timer, False)
+        return self._last, int(following), delay
 
     def step(
         self, thread: int, ask: object, key: int, phase: bytes, values: tuple[Any, ...]
@@ -162,23 +169,45 @@ class Machine:
 
     def drop(self, thread: int) -> None:
         """Nobody will go on with the thread."""
-        self._drop(thread)
+        with suppress(ScriptMistake):
+            self._with_room(self._drop, thread)
 
     def forget(self, key: int) -> None:
         """The request of that number is over."""
-        self._forget(key)
+        with suppress(ScriptMistake):
+            self._with_room(self._forget, key)
 
     # -- memory --------------------------------------------------------------------------------------------------
 
-    def is_full(self) -> bool:
-        """Do scripts hold on to more than they may have, garbage not counted?"""
-        if not self._hard or self._runtime.get_memory_used() <= self._memory:
+    def is_full(self, share: float = 1.0) -> bool:
+        """Do scripts hold on to more than that share of what they may have, garbage not counted?"""
+        limit = self._memory * share
+        if not self._hard or self._runtime.get_memory_used() <= limit:
             return False
-        # Even tidying up may need some memory for a moment.
+        self._tidy()
+        return bool(self._runtime.get_memory_used() > limit)
+
+    def _tidy(self) -> None:
+        """Drop garbage; even that may need some memory for a moment."""
         self._runtime.set_max_memory(self._hard + RESERVE)
         self._runtime.gccollect()
         self._runtime.set_max_memory(self._hard)
-        return bool(self._runtime.get_memory_used() > self._memory)
+
+    def _with_room(self, call: Any, *args: Any) -> Any:
+        """Call a function of ours in Lua; where scripts have left no room, once more without their garbage."""
+        try:
+            return call(*args)
+        except self._error:
+            if not self._hard:
+                raise
+        self._tidy()
+        self._runtime.set_max_memory(self._hard + RESERVE)
+        try:
+            return call(*args)
+        except self._error:
+            raise ScriptMistake("not enough memory (lua_max_memory)") from None
+        finally:
+            self._runtime.set_max_memory(self._hard)
 
 
 def _no_attributes(target: object, name: object, setting: bool) -> object:

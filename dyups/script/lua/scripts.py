@@ -29,6 +29,9 @@ from dyups.script.verbs import Verbs
 #: Timers that may wait at a time (``lua_max_pending_timers``).
 MOST_TIMERS = 1024
 
+#: The share of the memory that scripts may keep for good where others find too little.
+_MOST_KEPT = 0.75
+
 #: Hears how a script ended.
 Finished = Callable[[End], None]
 
@@ -59,6 +62,8 @@ class LuaScripts:
         self._waiting: set[Run] = set()
         self._timers: dict[int, IDelayedCall] = {}
         self._exiting = False
+        self._tight = False
+        """The last script had not enough memory: whatever is kept for good may be why."""
         self._codes: dict[LuaCode, Any] = {}
         self._machine = self._new_machine()
 
@@ -145,8 +150,9 @@ class LuaScripts:
         if not cached:
             self._codes = {}
             return self._run(self._new_machine(), code, phase, asked, finished)
-        if self._machine.is_full():
+        if self._machine.is_full(_MOST_KEPT if self._tight else 1.0):
             self._renew()
+        self._tight = False
         return self._run(self._machine, code, phase, asked, finished)
 
     def _run(
@@ -171,6 +177,8 @@ class LuaScripts:
     ) -> Run:
         def ended(run: Run, end: End) -> None:
             self._waiting.discard(run)
+            if end.kind == "error" and "not enough memory" in end.words:
+                self._tight = True
             finished(end)
 
         run = Run(machine, thread, phase, asked, self._verbs, self._reactor, ended)
@@ -199,9 +207,13 @@ class LuaScripts:
 
     def _timer_came(self, machine: Machine, timer: int) -> None:
         self._timers.pop(timer, None)
-        thread, following, delay = machine.begin_timer(timer)
+        try:
+            thread, following, delay = machine.begin_timer(timer)
+        except ScriptMistake as mistake:
+            _timer_over(End("error", (str(mistake).encode(),)))
+            return
         if following:
-            self._set_timer(machine, int(following), delay)
+            self._set_timer(machine, following, delay)
         self._started(machine, thread, b"timer", None, _timer_over)
 
 

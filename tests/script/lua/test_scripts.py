@@ -134,3 +134,15 @@ class RenewalTests(LuaCase):
         self.assertTrue(world.ask(GET).endswith(b"\r\n\r\nhi"))
         self.assertIn("scripts hold on to more than lua_max_memory", self.log)
         self.assertIn(b" 500 ", waiting.got)
+
+    def test_kept_for_good(self) -> None:
+        """Where scripts keep so much that another one finds too little, the next one has an empty machine."""
+        world = self.world(
+            """lua_max_memory 8m; server {
+                 location /fill { content_by_lua_block { local t = {} package.loaded.t = t
+                   for i = 1, 7500 do t[i] = ("x"):rep(1000) .. i end } }
+                 location / { content_by_lua_block { ngx.print(#("x"):rep(4000000)) } } }"""
+        )
+        self.assertIn(b" 200 ", world.ask(b"GET /fill HTTP/1.1\r\nHost: x\r\n\r\n"))
+        self.assertIn(b" 500 ", world.ask(GET))
+        self.assertTrue(world.ask(GET).endswith(b"\r\n\r\n4000000"))
