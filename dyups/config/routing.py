@@ -139,6 +139,12 @@ class Expires:
     """Where it has variables: what it says is read anew for each answer; ``mode`` may then be MODIFIED."""
 
 
+#: What ``charset_types`` is by default.
+CHARSET_TYPES = frozenset(
+    b"text/html text/xml text/plain text/vnd.wap.wml application/javascript application/rss+xml".split()
+)
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerSettings:
     """What may be said of answers per location."""
@@ -146,6 +152,10 @@ class AnswerSettings:
     absolute_redirect: bool = True
     add_header: tuple[AddedField, ...] = ()
     add_trailer: tuple[AddedField, ...] = ()
+    charset: Template | None = None
+    """What text types are said to be in; None where nothing is said."""
+    charset_types: frozenset[bytes] = CHARSET_TYPES
+    """Lower case; ``*`` for all."""
     error_page: tuple[ErrorPage, ...] = ()
     expires: Expires | None = None
     port_in_redirect: bool = True

@@ -1,10 +1,12 @@
-"""Fields that a location adds to answers: ``add_header`` and ``expires`` (``ngx_http_headers_filter_module``).
+"""Fields that a location adds to answers: ``add_header``, ``add_trailer`` and ``expires``, and the ``charset`` of their
+types (``ngx_http_headers_filter_module``, ``ngx_http_charset_module``).
 
 ``answers`` calls for our own answers and for files, ``headfilter`` for those of servers.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from email.utils import formatdate, mktime_tz, parsedate_tz
 
@@ -20,6 +22,8 @@ SAFE = frozenset({200, 201, 204, 206, 301, 302, 303, 304, 307, 308})
 #: Of these an answer has one: an added one takes its place, an empty one removes it.
 _ONE = frozenset({b"last-modified", b"etag"})
 _NO_BODY = frozenset({204, 304})
+#: ``Content-Type`` without a charset, or any parameter.
+_TYPE = re.compile(rb"^Content-Type:[ \t]*([^;\s]+)(?=\r$)", re.IGNORECASE | re.MULTILINE)
 _AGE = frozenset({b"expires", b"cache-control"})
 
 _EPOCH = b"Expires: Thu, 01 Jan 1970 00:00:01 GMT\r\nCache-Control: no-cache\r\n"
@@ -29,18 +33,22 @@ _MAX = b"Expires: Thu, 31 Dec 2037 23:55:55 GMT\r\nCache-Control: max-age=315360
 class Additions:
     """What one location adds."""
 
-    __slots__ = ("_expires", "_fields", "_trailers")
+    __slots__ = ("_charset", "_charset_types", "_expires", "_fields", "_trailers")
 
     def __init__(self, settings: AnswerSettings) -> None:
         self._fields = [(encode(field.name), field) for field in settings.add_header]
         self._trailers = [(encode(field.name), field) for field in settings.add_trailer]
         self._expires = settings.expires
+        self._charset = settings.charset
+        self._charset_types = settings.charset_types
 
     def apply(self, exchange: Exchange, lines: bytes) -> bytes:
         """The lines of an answer's head, each with its line end, with what is added and without what that replaces.
 
         ``exchange.status`` is the answer's.  While values are computed ``$sent_http_…`` reads ``lines``.
         """
+        if self._charset is not None and exchange.status not in (301, 302):
+            lines = _TYPE.sub(lambda found: self._with_charset(exchange, found), lines)
         exchange.sent = lines
         safe = exchange.status in SAFE
         added = b""
@@ -59,6 +67,14 @@ class Additions:
     def lines(self, exchange: Exchange) -> bytes:
         """What is added alone."""
         return self.apply(exchange, b"")
+
+    def _with_charset(self, exchange: Exchange, found: re.Match[bytes]) -> bytes:
+        """The type, and the charset where it is one of the types that have one."""
+        assert self._charset is not None
+        if found[1].lower() not in self._charset_types and b"*" not in self._charset_types:
+            return found[0]
+        charset = clean(self._charset.render(exchange))
+        return b"%b; charset=%b" % (found[0], charset) if charset else found[0]
 
     def trails(self, exchange: Exchange, status: int) -> bool:
         """See :class:`~dyups.proxy.route.AddedFields`: nothing is behind no body, nor was before HTTP/1.1."""
@@ -148,5 +164,6 @@ def parse_date(value: bytes) -> int | None:
 
 def added_fields(settings: AnswerSettings) -> Additions | None:
     """What a location adds, None where that is nothing."""
-    wanted = settings.add_header or settings.add_trailer or settings.expires is not None
+    said = settings.expires is not None or settings.charset is not None
+    wanted = said or settings.add_header or settings.add_trailer
     return Additions(settings) if wanted else None

@@ -95,6 +95,21 @@ class AddedTests(SynchronousTestCase):
         fields = self.fields("default_type text/css; add_header X-Type $sent_http_content_type;")
         self.assertEqual(fields["x-type"], "text/css")
 
+    def test_charset(self) -> None:
+        """The charset is said of texts, not of what says one already, nor of other types, nor of redirects."""
+        found = [
+            self.fields(f"charset utf-8; default_type {kind};")["content-type"]
+            for kind in ("text/plain", '"text/html; charset=x"', "image/png", "Text/HTML")
+        ]
+        self.assertEqual(
+            found,
+            ["text/plain; charset=utf-8", "text/html; charset=x", "image/png", "Text/HTML; charset=utf-8"],
+        )
+        self.assertEqual(self.fields("charset off;")["content-type"], "text/plain")
+        everything = self.fields("charset $arg_c; charset_types *; default_type a/b;", "/?c=x")
+        self.assertEqual(everything["content-type"], "a/b; charset=x")
+        self.assertEqual(self.fields("charset x; return 302 /y;")["content-type"], "text/html")
+
     def test_trailers(self) -> None:
         """Fields behind the body come in chunks, with values of that moment; not before HTTP/1.1, nor for HEAD."""
         folder = Path(self.mktemp()).absolute()

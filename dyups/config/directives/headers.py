@@ -6,7 +6,9 @@ import re
 
 from dyups.config.directives.entry import Call, Context, Entry, Kind, setting
 from dyups.config.directives.kinds import FLAG
+from dyups.config.parser import encode
 from dyups.config.routing import AddedField, AnswerSettings, Expires, ExpiresMode
+from dyups.config.template import Template
 from dyups.config.values import parse_seconds
 from dyups.errors import ConfigError
 
@@ -34,6 +36,14 @@ def _expires(call: Call) -> Expires | None:
         return Expires(mode, text=call.scope.template(text))
     found = parse_expires(text, modified=modified)
     return None if found.mode is ExpiresMode.OFF else found
+
+
+def _charset(call: Call) -> Template | None:
+    return None if call.args[0] == "off" else call.scope.template(call.args[0])
+
+
+def _charset_types(call: Call) -> frozenset[bytes]:
+    return frozenset(encode(word.lower()) for word in ("text/html", *call.args))
 
 
 def parse_expires(text: str, *, modified: bool = False) -> Expires:
@@ -83,6 +93,23 @@ ENTRIES: tuple[Entry, ...] = (
         "Adds a field behind the body, whose value is computed then, to the same answers as ``add_header``.  Such an "
         "answer is sent in chunks, to clients that speak HTTP/1.1.",
         several=True,
+    ),
+    setting(
+        "charset",
+        _ANYWHERE | Context.IF,
+        Kind("name | off", 1, 1, _charset),
+        AnswerSettings,
+        "off",
+        "What is added to ``Content-Type`` of the types of ``charset_types``, unless a charset is there already.  "
+        "Nothing is converted.",
+    ),
+    setting(
+        "charset_types",
+        _ANYWHERE,
+        Kind("type …", 1, None, _charset_types),
+        AnswerSettings,
+        "text/html text/xml text/plain text/vnd.wap.wml application/javascript application/rss+xml",
+        "The types that ``charset`` is for, besides ``text/html``; ``*`` for all.",
     ),
     setting(
         "expires",

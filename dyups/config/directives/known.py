@@ -33,7 +33,7 @@ _FAMILIES: dict[str, str] = {
     "Static files": """
         add_after_body add_before_body add_header_inherit add_trailer_inherit
         addition_types ancient_browser ancient_browser_value brotli brotli_buffers brotli_comp_level
-        brotli_min_length brotli_static brotli_types brotli_window charset charset_map charset_types
+        brotli_min_length brotli_static brotli_types brotli_window charset_map
         concat concat_delimiter concat_ignore_file_error concat_max_files concat_types concat_unique
         create_full_put_path dav_access dav_methods empty_gif flv footer footer_types image_filter
         image_filter_buffer image_filter_interlace image_filter_jpeg_quality image_filter_sharpen
