@@ -147,7 +147,9 @@ PATHS = r"""
 /rw/n12 /rw/none /loop /brk /ret?a=b /ret2/x /ret3 /ret4 /ret5 /rel /noport /byname /if?a=1 /if?a=2 /if?z=1
 /if?z=0 /if?stop=1 /if?go=1&a=1 /if/nope /ifh /ifh?a=1 /ifh?b=1 /ifh?a=1&b=1 /ifh?c=1 /le /errors /err2 /err3?x
 /err4?x /err5 /err6 /err7 /err8?t=/404.html /err8?t=/shown /err9 /err10 /err11 /internal /404.html /head
-/head?v=1 /head4 /exp /expmax /expmap /expmap?e=epoch /expmap?e=max /expmap?e=off /expmap?e=x /lm /cs/a.html /cs/x /cs/none /cs/sub /cs2?c=a /cs2?c=off /cs3 /cs4 /cs5 /alias/a.html
+/head?v=1 /head4 /exp /expmax /expmap /expmap?e=epoch /expmap?e=max /expmap?e=off /expmap?e=x /lm
+/cs/a.html /cs/x /cs/none /cs/sub /cs2?c=a /cs2?c=off /cs3 /cs4 /cs5
+/alias/a.html
 /alias/sub /alias/sub/ /alias /aliasx /aliasx/y /re/b.txt /re/sub/index.html /re/none.txt /try/x /try/
 /trya/b.txt /trya/sub/ /trya/sub /trya/none /tryn/x?y /tryu/x?a=1 /tryc/x /tryd/x /idx/ /idxa/?q /auto/
 /autoj/ /autor/ /auto/empty/ /autoj/empty/ /typed/a.html /vars /vars/x%20y /%2e%2e/etc /sub/../a.html
