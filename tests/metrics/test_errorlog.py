@@ -69,6 +69,12 @@ class LineTests(SynchronousTestCase):
         self.assertTrue(all(line.startswith("\t") for line in more))
         self.assertIn("ValueError: boom", more[-1])
 
+    def test_further_lines(self) -> None:
+        """Further lines of our own are indented; nothing in them begins another one."""
+        event = {**complaint("error", "it broke"), "further": ["here", "and\nthere"]}
+        _, *more = format_line(event, "error").splitlines()
+        self.assertEqual(more, ["\there", "\tand\\x0Athere"])
+
     def test_no_format(self) -> None:
         """An event that cannot be formatted is still an entry."""
         self.assertIsNotNone(

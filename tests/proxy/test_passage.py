@@ -108,6 +108,18 @@ class PassageTests(SynchronousTestCase):
         gate.seen[0].go_on()
         self.assertTrue(client.reading)
 
+    def test_whole_body(self) -> None:
+        """A phase may want all of the body: the client is not held back, and the phase hears when it is there."""
+        ends: list[bytes] = []
+        gate = Gate(WAIT, lambda x, passage: passage.read_all(lambda: ends.append(passage.body)))
+        size = MOST_HELD * 2
+        client = self.begin(gate, request=b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
+        client.say(b"x" * (MOST_HELD + 1))
+        self.assertTrue(client.reading)
+        self.assertEqual(ends, [])
+        client.say(b"x" * (MOST_HELD - 1))
+        self.assertEqual(ends, [b"x" * size])
+
     def test_elsewhere(self) -> None:
         """A phase may send the request to another path."""
         client = self.begin(Gate(AGAIN, lambda x, passage: x.move(b"/other", b"")))

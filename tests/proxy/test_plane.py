@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dyups._version import VERSION
 from dyups.proxy.deadlines import Deadlines
-from dyups.proxy.plane import LEVELS, DataPlane, complain
+from dyups.proxy.plane import LEVELS, DataPlane, complain, complain_lines
 from dyups.upstream.map import UpstreamMap
 
 
@@ -60,3 +60,13 @@ class ComplainTests(SynchronousTestCase):
         found = [(event["nginx_level"], event["text"]) for event in events]
         self.assertEqual(found, [(level, "{text} {x}") for level in LEVELS])
         self.assertEqual(LEVELS["error"], LogLevel.error)
+
+    def test_lines(self) -> None:
+        """Several lines are one event: what follows goes with the first, the others come below."""
+        events: list[dict[str, Any]] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        complain_lines("error", "it broke: ", "why\n\there", ", client: x")
+        self.assertEqual(
+            (events[0]["text"], events[0]["further"]), ("it broke: why, client: x", ["    here"])
+        )

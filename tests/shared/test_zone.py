@@ -95,6 +95,7 @@ class WriterTests(ZoneCase):
     def test_facts(self) -> None:
         """What a reader says of itself is seen."""
         reader = self.reader(2)
+        self.assertEqual(reader.slot, 2)
         self.zone.write(5, b"one")
         reader.next()
         reader.tell(4711, 5, 99, 12.5)
