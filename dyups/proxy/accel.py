@@ -75,14 +75,16 @@ class Accel:
 
 
 def send_elsewhere(client: ClientSide, target: bytes) -> None:
-    """Serve the request as the server says: a named location with all of the request, or a path with a GET.
+    """Serve the request as the server says: a named location with the method that it has, or a path with a GET.
 
     The request's body is the server's, and gone.
     """
-    client.exchange.drop_body()
+    exchange = client.exchange
     if target[:1] == b"@":
+        exchange.head = exchange.head.without_body(exchange.head.method)
         client.redirect_named(target)
         return
+    exchange.drop_body()
     path, _, args = target.partition(b"?")
     if b"%" in path:
         path = unquote_to_bytes(path)

@@ -26,6 +26,8 @@ _BAD_REQUESTS = {
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 
 _NO_BODY = frozenset({204, 304})
+#: Where nginx's page says what its status line does not (``ngx_http_error_302_page``, ``ngx_http_error_401_page``).
+_TITLES = {302: b"302 Found", 401: b"401 Authorization Required"}
 
 
 @lru_cache(maxsize=256)
@@ -40,8 +42,7 @@ def page(status: int, server: bytes) -> bytes:
         )
     if status not in WITH_PAGE:
         return b""
-    # nginx's page says what its status line does not (ngx_http_error_302_page).
-    title = b"302 Found" if status == 302 else b"%d %b" % (status, PHRASES[status])
+    title = _TITLES.get(status) or b"%d %b" % (status, PHRASES[status])
     return (
         b"<html>\r\n<head><title>%b</title></head>\r\n"
         b'<body bgcolor="white">\r\n<center><h1>%b</h1></center>\r\n'
@@ -56,7 +57,7 @@ def send(client: ClientSide, status: int, body: bytes, content_type: bytes, more
         body = b""
         entity = b""
     else:
-        if exchange.carried is not None:
+        if exchange.carried is not None and status < 300:
             content_type = exchange.carried.content_type or content_type
         kind = b"Content-Type: %b\r\n" % content_type if content_type else b""
         entity = b"%bContent-Length: %d\r\n" % (kind, len(body))

@@ -37,14 +37,16 @@ def changed(exchange: Exchange, value: bytes, rules: Sequence[Change]) -> bytes 
 
 
 def changed_domain(exchange: Exchange, value: bytes, rules: Sequence[Change]) -> bytes | None:
-    """A cookie's domain by the first rule that fits the whole of it, in any case, without a leading dot."""
+    """A cookie's domain by the first rule that fits the whole of it, in any case; a leading dot stays."""
     for rule in rules:
         if rule.regex is not None:
             found = changed(exchange, value, (rule,))
             if found is not None:
                 return found
-        elif rule.text is not None and value.removeprefix(b".").lower() == rule.text.render(exchange).lower():
-            return rule.replacement.render(exchange)
+        elif rule.text is not None:
+            dot = value[: value.startswith(b".")]
+            if value[len(dot) :].lower() == rule.text.render(exchange).lower():
+                return dot + rule.replacement.render(exchange)
     return None
 
 

@@ -41,11 +41,11 @@ class Redirect(AccelCase):
     """``X-Accel-Redirect``."""
 
     def test_path(self) -> None:
-        """A path within the server answers in place of the server's answer, as a GET."""
+        """A path within the server answers in place of the server's answer, a path as a GET."""
         request = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
         for target, body in {
             "/inside/a%20b?c=d": b"inside /inside/a b c=d GET",
-            "@at": b"at GET",
+            "@at": b"at POST",
         }.items():
             _, client = self.ask(told(f"X-Accel-Redirect: {target}"), request=request)
             status, _, found = head(client.read())

@@ -25,10 +25,11 @@ class PageTests(SynchronousTestCase):
 
     def test_bytes(self) -> None:
         """Code and reason as title and heading, a rule, the server below it: the seed's page."""
-        for status in WITH_PAGE - {302}:
+        for status in WITH_PAGE - {302, 401}:
             expected = PAGE.format(f"{status} {PHRASES[status].decode()}", "name/1")
             self.assertEqual(page(status, b"name/1").decode(), expected)
         self.assertEqual(page(302, b"x").decode(), PAGE.format("302 Found", "x"))
+        self.assertEqual(page(401, b"x").decode(), PAGE.format("401 Authorization Required", "x"))
 
     def test_no_page(self) -> None:
         """A code that nginx has no page for has none here."""

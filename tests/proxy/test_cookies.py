@@ -23,11 +23,11 @@ class Cookies(SynchronousTestCase):
     """``proxy_cookie_domain``, ``proxy_cookie_path``, ``proxy_cookie_flags``."""
 
     def test_domain(self) -> None:
-        """The whole domain is compared, without case and leading dot; the first rule that fits counts."""
+        """The whole domain is compared, without case; a leading dot stays; the first rule that fits counts."""
         rules = "proxy_cookie_domain one.example two.example; proxy_cookie_domain ~^(.*)\\.old$ $1.new;"
         for value, changed_to in {
             b"a=b; domain=one.example; path=/": b"a=b; domain=two.example; path=/",
-            b"a=b; Domain=.ONE.example": b"a=b; Domain=two.example",
+            b"a=b; Domain=.ONE.example": b"a=b; Domain=.two.example",
             b"a=b; domain=sub.one.example": b"a=b; domain=sub.one.example",
             b"a=b; domain=x.old": b"a=b; domain=x.new",
             b"domain=one.example": b"domain=one.example",
