@@ -262,6 +262,7 @@ class ServerSettings:
     client_header_buffer_size: int = 1024
     client_header_timeout: float = 60.0
     large_client_header_buffers: tuple[int, int] = (4, 8192)
+    max_headers: int = 1000
     ignore_invalid_headers: bool = True
     underscores_in_headers: bool = False
     merge_slashes: bool = True

@@ -127,11 +127,18 @@ class RequestHead:
 
 
 class Acceptance:
-    """What nginx lets a server choose: ``underscores_in_headers`` and ``ignore_invalid_headers``."""
+    """What nginx lets a server choose: ``underscores_in_headers``, ``ignore_invalid_headers`` and ``max_headers``."""
 
-    __slots__ = ("drop_invalid", "drop_underscored", "heads")
+    __slots__ = ("drop_invalid", "drop_underscored", "heads", "most_fields")
 
-    def __init__(self, *, ignore_invalid_headers: bool = True, underscores_in_headers: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        ignore_invalid_headers: bool = True,
+        underscores_in_headers: bool = False,
+        max_headers: int = 1000,
+    ) -> None:
+        self.most_fields = max_headers
         self.drop_invalid = ignore_invalid_headers
         self.drop_underscored = ignore_invalid_headers and not underscores_in_headers
         self.heads: dict[bytes, RequestHead] = {}
@@ -233,6 +240,8 @@ def _read(lines: list[bytes], acceptance: Acceptance) -> RequestHead:
             else:
                 special = True
         kept.append(field)
+    if len(kept) > acceptance.most_fields:
+        raise RequestRefused(494, "client sent too many header lines")
     _settle_host(head)
     if special:
         _settle(head)

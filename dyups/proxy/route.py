@@ -224,6 +224,7 @@ class ServerRoutes:
         self.acceptance = Acceptance(
             ignore_invalid_headers=server.server.ignore_invalid_headers,
             underscores_in_headers=server.server.underscores_in_headers,
+            max_headers=server.server.max_headers,
         )
         routes = [_route(item, make, deadlines) for item in server.locations]
         self.level = Level([route for route in routes if route.kind is not LocationKind.NAMED], deadlines)

@@ -284,6 +284,7 @@ class FieldTests(SynchronousTestCase):
             (Acceptance(), [b"x-y"]),
             (Acceptance(underscores_in_headers=True), [b"x_y", b"content_length", b"x-y"]),
             (Acceptance(ignore_invalid_headers=False), names),
+            (Acceptance(ignore_invalid_headers=False, max_headers=len(names) + 1), names),
         ):
             found = read_request(head(*lines), acceptance)
             self.assertEqual([x.name for x in found.fields if x.kind == f.PASS], kept)
@@ -291,10 +292,18 @@ class FieldTests(SynchronousTestCase):
         found = read_request(head(b"Connection: x_y", b"X_Y: 1"), Acceptance(underscores_in_headers=True))
         self.assertEqual([x.kind for x in found.fields if x.name == b"x_y"], [f.HOP])
 
+    def test_too_many(self) -> None:
+        """More fields than ``max_headers`` are refused; those that are dropped do not count."""
+        acceptance = Acceptance(max_headers=3)
+        self.assertEqual(len(read_request(head(b"A: 1", b"X_Y: 1", b"B: 2"), acceptance).fields), 3)
+        refusal = self.assertRaises(RequestRefused, read_request, head(b"A: 1", b"B: 2", b"C: 3"), acceptance)
+        self.assertEqual((refusal.status, refusal.reason), (494, "client sent too many header lines"))
+
     def test_many_names_in_connection(self) -> None:
         """Thousands of names in Connection and thousands of fields are no work to speak of: each is looked up once."""
         names = [b"x%d" % number for number in range(3000)]
-        found = read(b"Connection: " + b",".join(names), *[name + b":" for name in names])
+        lines = (b"Connection: " + b",".join(names), *[name + b":" for name in names])
+        found = read_request(head(*lines), Acceptance(max_headers=5000))
         self.assertEqual([x for x in found.fields if x.kind == f.PASS], [])
 
 

@@ -175,6 +175,7 @@ _SERVER: tuple[Entry, ...] = (
     _server(
         "large_client_header_buffers", BUFS, "4 8k", "Number and size of the buffers for a long request head."
     ),
+    _server("max_headers", NUMBER, "1000", "How many fields a request may have; more are answered 400."),
     _server(
         "merge_slashes", FLAG, "on", "Whether ``//`` in a path counts as ``/`` when a location is chosen."
     ),
