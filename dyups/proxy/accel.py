@@ -85,13 +85,20 @@ def send_elsewhere(client: ClientSide, target: bytes) -> None:
         client.redirect_named(target)
         return
     exchange.drop_body()
+    place = safe_place(target)
+    if place is None:
+        answers.send_page(client, 404)
+    else:
+        client.redirect(*place)
+
+
+def safe_place(target: bytes) -> tuple[bytes, bytes] | None:
+    """Path, decoded, and arguments of ``target``; None where it could climb (``ngx_http_parse_unsafe_uri``)."""
     path, _, args = target.partition(b"?")
     if b"%" in path:
         path = unquote_to_bytes(path)
-    if path[:1] != b"/" or b"\0" in path or b".." in path.split(b"/"):
-        answers.send_page(client, 404)  # unsafe (ngx_http_parse_unsafe_uri)
-    else:
-        client.redirect(path, args)
+    unsafe = path[:1] != b"/" or b"\0" in path or b".." in path.split(b"/")
+    return None if unsafe else (path, args)
 
 
 def intercept(relay: Relay, head: ResponseHead) -> bool:

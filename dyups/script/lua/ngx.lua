@@ -39,7 +39,8 @@ end
 
 local function number(value, name, place)
     local found = tonumber(value)
-    if found then return found end
+    if found and found - found == 0 then return found end
+    if found then fail(format("bad argument #%d to '%s' (finite number expected)", place or 1, name)) end
     fail(format("bad argument #%d to '%s' (number expected, got %s)", place or 1, name, type(value)))
 end
 

@@ -11,8 +11,10 @@ from functools import partial
 from dyups.config.model import Location
 from dyups.config.scripts import LuaCode, ScriptContent
 from dyups.http1.fields import clean
+from dyups.proxy.accel import safe_place
 from dyups.proxy.answers import send_redirect
 from dyups.proxy.client import BodySink, ClientSide
+from dyups.proxy.context import printable
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.passage import MOST_HELD, Passage, Phase
 from dyups.proxy.plane import complain_lines
@@ -275,13 +277,19 @@ def _held(asked: Asked) -> bytes | None:
 
 def _exec(asked: Asked, uri: bytes, args: bytes | None = None) -> None:
     client = asked.exchange.client
-    body, ended = (asked.source.body, asked.source.ended) if asked.source is not None else (b"", True)
-    asked.output.carry()
-    if uri.startswith(b"@"):
-        client.redirect_named(uri, body, ended)
+    if asked.output.began:
+        _fail(asked, "attempt to call ngx.exec after sending out the headers")
         return
-    path, _, query = uri.partition(b"?")
-    client.redirect(path, query if args is None else args, body, ended)
+    body, ended = (asked.source.body, asked.source.ended) if asked.source is not None else (b"", True)
+    place = safe_place(uri)
+    if uri.startswith(b"@"):
+        asked.output.carry()
+        client.redirect_named(uri, body, ended)
+    elif place is None:
+        _fail(asked, f'unsafe URI in ngx.exec: "{printable(uri)}"')
+    else:
+        asked.output.carry()
+        client.redirect(place[0], place[1] if args is None else args, body, ended)
 
 
 def _redirect(asked: Asked, location: bytes, status: float) -> None:

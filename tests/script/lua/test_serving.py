@@ -161,6 +161,25 @@ class EndTests(LuaCase):
         self.assertTrue(world.ask(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n").endswith(b"/b x=1\n"))
         self.assertTrue(world.ask(b"GET /n HTTP/1.1\r\nHost: x\r\n\r\n").endswith(b"named\n"))
 
+    def test_exec_after_the_head(self) -> None:
+        """A request is not answered twice: after the first bytes ngx.exec breaks the answer off."""
+        got = self.run_lua("ngx.say('a') ngx.flush(true) ngx.exec('/b')")
+        self.assertEqual(got.count(b"HTTP/1.1"), 1)
+        self.assertIn("attempt to call ngx.exec after sending out the headers", self.log)
+
+    def test_exec_unsafe(self) -> None:
+        """Nothing that a client had a say in leads out of the folder of a location."""
+        for uri in ("/f/../../x", "/f/%2e%2e/x", "x", ""):
+            self.assertIn(b" 500 ", self.run_lua(f"ngx.exec('{uri}')"))
+            self.assertIn(f'unsafe URI in ngx.exec: "{uri}"', self.log)
+
+    def test_no_numbers(self) -> None:
+        """What is no finite number is an error of the script, not of ours."""
+        for call in ("sleep(%s)", "exit(%s)", "timer.at(%s, function() end)"):
+            for value in ("0/0", "1/0", "-1/0"):
+                self.assertIn(b" 500 ", self.run_lua("ngx." + call % value))
+                self.assertIn("(finite number expected)", self.log)
+
     def test_error(self) -> None:
         """A script that errs is 500, with file, line and the frames in the error log; the next request is served."""
         world = self.world(
