@@ -175,8 +175,10 @@ class OnlyLocal:
 
     def check(self, exchange: Exchange, asking: Asking) -> int:
         """See :class:`Check`."""
-        address = number_of(exchange.client.client_address()[0])
-        if any(network.holds(address) for network in LOOPBACK):
+        client = exchange.client
+        # Both ends of what a proxy in front says: its word alone must not make anybody a local client.
+        connection = getattr(client, "connection_address", client.client_address)()[0]
+        if _is_local(client.client_address()[0]) and _is_local(connection):
             return GRANTED
         complain(
             "error",
@@ -185,3 +187,8 @@ class OnlyLocal:
             ),
         )
         return 403
+
+
+def _is_local(address: bytes) -> bool:
+    number = number_of(address)
+    return any(network.holds(number) for network in LOOPBACK)

@@ -83,6 +83,18 @@ class Interface(AccessCase):
         ):
             self.assertEqual(self.status(world, peer), status, peer)
 
+    def test_word_of_a_proxy(self) -> None:
+        """A proxy that is believed can tell that a client is not local, and cannot make it local."""
+        text = "set_real_ip_from 0.0.0.0/0; server { location / { dyups_interface; } }"
+        local, far = IPv4Address("TCP", "127.0.0.1", 1), IPv4Address("TCP", "192.0.2.7", 1)
+        for peer, said, status in (
+            (local, "192.0.2.9", 403),
+            (far, "127.0.0.1", 403),
+            (local, "127.0.0.2", 200),
+        ):
+            world = World(text, resources=RESOURCES)
+            self.assertEqual(self.status(world, peer, f"X-Real-IP: {said}"), status, (peer, said))
+
     def test_opened(self) -> None:
         """An ``allow`` or a ``deny`` of this block or one around it is all that holds then."""
         for text in ("dyups_interface; allow 192.0.2.7;", "dyups_interface; deny 10.0.0.1;"):
