@@ -163,7 +163,7 @@ class LocationSettings:
         "limits": LimitSettings,
     }
     """Fields that are settings of a module of their own."""
-    access: AccessSettings = AccessSettings()
+    access: AccessSettings = field(default_factory=AccessSettings)
     answers: AnswerSettings = field(default_factory=AnswerSettings)
     files: FileSettings = field(default_factory=FileSettings)
     scripts: LocationScripts = field(default_factory=LocationScripts)
@@ -180,9 +180,9 @@ class LocationSettings:
     lingering_close: str = "on"
     lingering_time: float = 30.0
     lingering_timeout: float = 5.0
-    proxying: ProxyingSettings = ProxyingSettings()
-    realip: RealIpSettings = RealIpSettings()
-    limits: LimitSettings = LimitSettings()
+    proxying: ProxyingSettings = field(default_factory=ProxyingSettings)
+    realip: RealIpSettings = field(default_factory=RealIpSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
     proxy_connect_timeout: float = 60.0
     proxy_http_version: str = "1.1"
     proxy_next_upstream: frozenset[str] = frozenset({"error", "timeout"})

@@ -21,7 +21,14 @@ _LONGEST_TRAILER = 16384
 _NO_TRAILERS: Final = frozenset(
     {
         *(b"transfer-encoding", b"content-length", b"host", b"connection", b"keep-alive", b"te", b"trailer"),
-        *(b"upgrade", b"content-encoding", b"content-type", b"content-range", b"set-cookie", b"www-authenticate"),
+        *(
+            b"upgrade",
+            b"content-encoding",
+            b"content-type",
+            b"content-range",
+            b"set-cookie",
+            b"www-authenticate",
+        ),
     }
 )
 

@@ -26,7 +26,9 @@ class Listener:
     asks_address = False
     """See :class:`dyups.net.ports.Accepting`."""
 
-    def __init__(self, listen: Listen, plane: DataPlane, make: Maker, table: TermsTable | None = None) -> None:
+    def __init__(
+        self, listen: Listen, plane: DataPlane, make: Maker, table: TermsTable | None = None
+    ) -> None:
         self.listen = listen
         self.plane = plane
         self.routes = ListenRoutes(listen, make, plane.deadlines)

@@ -13,8 +13,8 @@ from dyups.balancing.base import JUST_NOW, is_open
 from dyups.balancing.times import Times
 from dyups.config.model import ServerSpec
 from dyups.interfaces import Address
-from dyups.upstream.tally import Tally
 from dyups.upstream.queue import Queue
+from dyups.upstream.tally import Tally
 
 
 class IdleLink(Protocol):

@@ -174,7 +174,9 @@ def api_enabled(http: Http) -> bool:
     """May scripts change upstreams: with ``dyups_api on``, or where a ``dyups_interface`` is, as in the C module."""
     if http.dyups.dyups_api:
         return True
-    return any(_has_interface(inner_locations(server)) for listen in http.listens for server in listen.servers)
+    return any(
+        _has_interface(inner_locations(server)) for listen in http.listens for server in listen.servers
+    )
 
 
 def _has_interface(locations: tuple[Location, ...]) -> bool:

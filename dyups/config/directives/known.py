@@ -16,9 +16,9 @@ _FAMILIES: dict[str, str] = {
         http2_max_concurrent_pushes http2_max_concurrent_streams http2_max_field_size
         http2_max_header_size http2_max_requests http2_push http2_push_preload
         http2_recv_buffer_size http2_recv_timeout http3 http3_hq http3_max_concurrent_streams
-        http3_stream_buffer_size keepalive_disable keepalive_min_timeout keepalive_time
-        msie_padding msie_refresh post_action quic_active_connection_id_limit quic_gso quic_host_key
-        quic_retry send_lowat subrequest_output_buffer_size
+        http3_stream_buffer_size keepalive_disable keepalive_min_timeout keepalive_time msie_padding
+        msie_refresh post_action quic_active_connection_id_limit quic_gso quic_host_key quic_retry
+        send_lowat subrequest_output_buffer_size
     """,
     "Variables": """
         geoip_city geoip_country geoip_org geoip_proxy geoip_proxy_recursive js_access
