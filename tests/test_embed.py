@@ -102,8 +102,10 @@ class ChangesTests(EmbeddedCase):
     def test_survives(self) -> None:
         """With a dump file, changes outlive the application."""
         http = f"dyups_upstream_conf up.conf; {ONE}"
-        proxy = self.embedded(http)
+        proxy = Embedded(http, prefix=self.prefix, reactor=self.reactor)
+        proxy.startService()
         self.successResultOf(proxy.verbs.patch("shop", "add server 127.0.0.1:2;"))
+        self.successResultOf(proxy.stopService())
         again = Embedded(http, prefix=self.prefix, reactor=self.reactor)
         self.assertEqual(again.verbs.get("shop"), "server 127.0.0.1:9001;\nserver 127.0.0.1:2;\n")
 
