@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from dyups.config.model import ServerSpec, UpstreamSpec
 from dyups.config.upstreams import parse_commands, parse_upstreams, print_upstream
 from dyups.config.written import Written, cut, spec_of, text_of
+from dyups.upstream.resolve import is_literal
 
 PLAIN = "upstream one {\n    server 127.0.0.1:80 weight=2 max_fails=0 fail_timeout=5s backup;\n}\n"
 OTHERS = (
@@ -72,6 +73,36 @@ class CutTests(SynchronousTestCase):
                     pieces,
                     [*[Written("one", PLAIN)] * bool(before), other, *[Written("one", PLAIN)] * bool(after)],
                 )
+
+    def test_wrong(self) -> None:
+        """What reading refuses, or takes for a name, is left to be read: nobody else would find out in time."""
+        for server in (
+            "127.0.0.1:0",
+            "127.0.0.1:080",
+            "127.0.0.1:65536",
+            "127.0.0.1:99999",
+            "256.0.0.1:80",
+            "01.0.0.1:80",
+            "127.0.0.1:80 weight=0",
+            "127.0.0.1:80 weight=00",
+        ):
+            text = f"upstream two {{\n    server {server};\n}}\n"
+            self.assertEqual([*cut(text)], [(0, len(text))], server)
+
+    @settings(deadline=None)
+    @given(
+        st.tuples(*[st.integers(0, 300)] * 4),
+        st.integers(0, 70000),
+        st.lists(st.sampled_from(["weight=", "max_conns=", "max_fails="]), max_size=3),
+        st.integers(0, 99),
+    )
+    def test_right(self, parts: tuple[int, ...], port: int, names: list[str], value: int) -> None:
+        """What is kept as it is written can be read, and has nothing but addresses."""
+        words = " ".join([f"{'.'.join(map(str, parts))}:{port}", *[f"{name}{value}" for name in names]])
+        for piece in cut(f"upstream two {{\n    server {words};\n}}\n"):
+            if isinstance(piece, Written):
+                [server] = piece.spec().servers
+                self.assertTrue(is_literal(server.host))
 
     def test_in_a_comment(self) -> None:
         """A block that does not begin at the beginning of a line is none."""
