@@ -15,8 +15,8 @@ from typing import Any
 from dyups.config.model import UpstreamSpec
 from dyups.config.upstreams import parse_upstreams, print_upstream
 
-# Only what reading takes, and takes for an address: 01.2.3.4 is a name that has to be looked up, and a block that reading
-# would refuse must be refused at the start, not by the first request for it.
+# Only what reading takes, and takes for an address: 01.2.3.4 is a name that has to be looked up, and a block that
+# reading would refuse must be refused at the start, not by the first request for it.
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _PORT = "(?:[1-5][0-9]{4}|6553[0-5]|655[0-2][0-9]|65[0-4][0-9][0-9]|6[0-4][0-9]{3}|[1-9][0-9]{0,3})"
 

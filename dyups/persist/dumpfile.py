@@ -136,10 +136,14 @@ def _cut_up(text: str, path: str, variables: VariableTable) -> tuple[list[Said |
     for piece in cut(text):
         if isinstance(piece, Written):
             entries.append(piece)
-        else:
+            continue
+        try:
             more, gone = _read_up(text[slice(*piece)], path, variables)
-            entries += more
-            deleted |= gone
+        except ConfigError as error:
+            before = text.count("\n", 0, piece[0])
+            raise ConfigError(error.message, error.file, before + error.line) from None
+        entries += more
+        deleted |= gone
     return entries, deleted
 
 
