@@ -141,7 +141,7 @@ def _cut_up(text: str, path: str, variables: VariableTable) -> tuple[list[Said |
             more, gone = _read_up(text[slice(*piece)], path, variables)
         except ConfigError as error:
             before = text.count("\n", 0, piece[0])
-            raise ConfigError(error.message, error.file, before + error.line) from None
+            raise ConfigError(error.message, error.file, error.line and before + error.line) from None
         entries += more
         deleted |= gone
     return entries, deleted
