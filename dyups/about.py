@@ -112,5 +112,8 @@ def build_text() -> str:
     arguments = list(configure_arguments(supported_directives(), lua=has_lua()))
     lines = [version_text(), f"nginx version: nginx/{NGINX_VERSION}"]
     if "--with-http_ssl_module" in arguments:
-        lines += [f"built with {SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode()}", "TLS SNI support enabled"]
+        lines += [
+            f"built with {SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode()}",
+            "TLS SNI support enabled",
+        ]
     return "\n".join([*lines, f"configure arguments: {' '.join(arguments)}"])

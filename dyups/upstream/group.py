@@ -115,9 +115,7 @@ class Group:
             for peer in gone:
                 peer.retire()
 
-    def _make(
-        self, key: Getter, variables: VariableTable, peers: Sequence[Peer], *, alone: bool
-    ) -> Balancer:
+    def _make(self, key: Getter, variables: VariableTable, peers: Sequence[Peer], *, alone: bool) -> Balancer:
         """The balancer over ``peers``, with what stands before the method."""
         balancer = balancer_for(self.spec.balancing, peers, self.pool, key, alone=alone, variables=variables)
         if self.sticky is not None:

@@ -66,9 +66,7 @@ class Listens(SynchronousTestCase):
             ("99999",): 'invalid port in "99999" of the "listen" directive in f:1',
             ("80 foo",): 'invalid parameter "foo" in f:1',
             ("80 quic",): 'the "quic" parameter of the "listen" directive is not supported in f:1',
-            (
-                "80 multipath",
-            ): 'the "multipath" parameter of the "listen" directive is not supported in f:1',
+            ("80 multipath",): 'the "multipath" parameter of the "listen" directive is not supported in f:1',
             ("80 backlog=0",): 'invalid backlog "0" in f:1',
             ("80 backlog=x",): 'invalid backlog "x" in f:1',
             ("80 ipv6only=on",): 'ipv6only is not supported on addr "0.0.0.0:80" in f:1',

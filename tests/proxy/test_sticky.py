@@ -100,7 +100,9 @@ class NginxTests(StickyCase):
     def test_backup(self) -> None:
         """Sessions of backup servers are theirs as long as only backups are asked."""
         world = self.world("sticky cookie id;")
-        servers = "server 127.0.0.1:9001 down; server 127.0.0.1:9002 backup; server 127.0.0.1:9003 backup route=b;"
+        servers = (
+            "server 127.0.0.1:9001 down; server 127.0.0.1:9002 backup; server 127.0.0.1:9003 backup route=b;"
+        )
         body = "sticky cookie id; " + servers
         world.upstreams.replace(parse_commands("app", body, world.upstreams.variables), {})
         self.assertEqual([self.exchange(world, "Cookie: id=b")[0] for _ in range(2)], [9003, 9003])
