@@ -24,6 +24,8 @@ from dyups.client.rest import Client
 from dyups.client.tables import changes_text, detail_table, workers_table
 from dyups.errors import ChangeError, DyupsError, LockHeld, LostRace, UnknownUpstream, Unreachable
 
+#: The answers that ask for mending: a bad command, no right to ask, too long a text.
+_REFUSALS = {400, 401, 403, 413}
 Write = Callable[[str], object]
 Call = Callable[[Client, argparse.Namespace, Write], Coroutine[Any, Any, None]]
 
@@ -124,7 +126,7 @@ def status_of(error: Exception) -> Status:
         return Status.CONFLICT
     if isinstance(error, Unreachable):
         return Status.UNREACHABLE
-    refused = isinstance(error, ChangeError) and error.status < 500
+    refused = isinstance(error, ChangeError) and error.status in _REFUSALS
     return Status.REFUSED if refused else Status.FAILED
 
 

@@ -50,7 +50,9 @@ JSON = "application/json"
 #: Seconds to wait after a 409 that does not say how long.
 PAUSE = 1.0
 _UNKNOWN = "not found upstream"
+_DONE = "success"
 _NONE = "this is no dyups interface"
+_NOTHING: Facts = {"sequence": 0, "upstreams": []}
 _PHRASES = {
     401: "name and password are wanted (http://NAME:PASSWORD@HOST)",
     403: "this address may not ask",
@@ -89,12 +91,15 @@ class Reply(NamedTuple):
         """The first value of a field; empty where there is none."""
         return (self.headers.getRawHeaders(name) or [""])[0]
 
-    def facts(self) -> Any:
-        """The JSON that was asked for.  Raises :class:`UnexpectedAnswer` where it is something else."""
+    def facts(self, *keys: str) -> Facts:
+        """The JSON that was asked for, which has ``keys``.  Raises :class:`UnexpectedAnswer` where it is no such."""
         try:
-            return json.loads(self.text)
+            facts = json.loads(self.text)
         except ValueError:
-            raise UnexpectedAnswer(self.status, _NONE) from None
+            facts = None
+        if not isinstance(facts, dict) or not facts.keys() >= set(keys):
+            raise UnexpectedAnswer(self.status, _NONE)
+        return facts
 
 
 class Client:
@@ -135,8 +140,7 @@ class Client:
 
     async def detail(self) -> Facts:
         """Every upstream: ``sequence``, and ``upstreams`` as the interface describes them."""
-        facts = await self._facts("/detail", {"sequence": 0, "upstreams": []})
-        return cast("Facts", facts)
+        return await self._facts("/detail", _NOTHING)
 
     async def detail_unless(self, etag: str) -> tuple[str, Facts | None]:
         """The tag of everything, and :meth:`detail`; None in its place where the tag is still ``etag``."""
@@ -144,27 +148,30 @@ class Client:
         reply = await self._read("/detail", fields, (200, 204, 304))
         if reply.status == 304:
             return etag, None
-        facts = {"sequence": 0, "upstreams": []} if reply.status == 204 else reply.facts()
+        facts = _NOTHING if reply.status == 204 else reply.facts(*_NOTHING)
         return reply.field("ETag"), facts
 
     async def show(self, name: str) -> Shown:
         """One upstream.  Raises :class:`UnknownUpstream`."""
         reply = await self._read(_path(name), {"Accept": "text/plain"})
+        if not reply.field("ETag"):  # whoever else may listen there: what it says is no upstream
+            raise UnexpectedAnswer(reply.status, _NONE)
         lines = (line if line.endswith(";") else f"{line};" for line in reply.text.splitlines())
         return Shown("".join(f"{line}\n" for line in lines), reply.field("ETag"))
 
     async def facts(self, name: str) -> Facts:
         """One upstream as the interface describes it.  Raises :class:`UnknownUpstream`."""
-        return cast("Facts", await self._facts(_path(name)))
+        return (await self._read(_path(name), {"Accept": JSON})).facts("name", "etag")
 
     async def workers(self) -> ManyFacts:
         """The workers, and which changes each of them routes by."""
-        facts = await self._facts("/detail?workers=1")
-        return cast("ManyFacts", facts["workers"])
+        reply = await self._read("/detail?workers=1", {"Accept": JSON})
+        return cast("ManyFacts", reply.facts("workers")["workers"])
 
-    async def _facts(self, path: str, empty: Any = None) -> Any:
-        reply = await self._read(path, {"Accept": JSON}, (200, 204) if empty is not None else (200,))
-        return empty if reply.status == 204 else reply.facts()
+    async def _facts(self, path: str, empty: Facts) -> Facts:
+        """What has the keys of ``empty``, which is what there is where there is nothing (204)."""
+        reply = await self._read(path, {"Accept": JSON}, (200, 204))
+        return empty if reply.status == 204 else reply.facts(*empty)
 
     async def _read(self, path: str, fields: Mapping[str, str], good: tuple[int, ...] = (200,)) -> Reply:
         reply = await self._within(self._once("GET", path, None, fields))
@@ -198,11 +205,14 @@ class Client:
     async def preview(self, method: str, name: str, body: str | None = None, **conditions: Any) -> Facts:
         """What :meth:`change` would change, as facts; nothing is changed."""
         reply = await self.change(method, name, body, dry_run=JSON, **conditions)
-        return cast("Facts", reply.facts())
+        return reply.facts("action")
 
     async def preview_text(self, method: str, name: str, body: str | None = None, **conditions: Any) -> str:
         """The same, for people."""
-        return (await self.change(method, name, body, dry_run="text/plain", **conditions)).text
+        reply = await self.change(method, name, body, dry_run="text/plain", **conditions)
+        if not reply.text.startswith("would "):
+            raise UnexpectedAnswer(reply.status, _NONE)
+        return reply.text
 
     async def change(
         self,
@@ -228,6 +238,10 @@ class Client:
         reply = await self._within(self._until_let_in(method, path, body, fields))
         if reply.status != 200:
             raise error_of(reply)
+        if (
+            not dry_run and reply.text.strip() != _DONE
+        ):  # a web server that answers everything has changed nothing
+            raise UnexpectedAnswer(reply.status, _NONE)
         return reply
 
     async def _until_let_in(
@@ -313,8 +327,7 @@ def error_of(reply: Reply) -> ChangeError:
     """The error that an answer stands for."""
     reason = reply.text
     if reply.field("Content-Type").startswith(JSON):
-        facts = reply.facts()
-        reason = str(facts.get("error", "")) if isinstance(facts, dict) else ""
+        reason = str(reply.facts().get("error", ""))
     elif not reply.field("Content-Type").startswith("text/plain"):
         return UnexpectedAnswer(
             reply.status, f"the answer is {reply.status}: {_PHRASES.get(reply.status, _NONE)}"

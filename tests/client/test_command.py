@@ -141,6 +141,8 @@ class CommandsTests(SynchronousTestCase):
             Unreachable("x"): 5,
             ChangeFailed("x"): 6,
             UnexpectedAnswer(502, "x"): 6,
+            UnexpectedAnswer(404, "no interface"): 6,
+            UnexpectedAnswer(200, "no interface"): 6,
         }
         self.assertEqual({error: status_of(error) for error in table}, table)
 

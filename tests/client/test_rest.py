@@ -171,6 +171,26 @@ class ErrorsTests(ClientCase):
             for call in (client.list(), client.facts("x")):
                 self.assertEqual(self.error(call, UnexpectedAnswer).status, status)
 
+    def test_answers_everything(self) -> None:
+        """A web server that answers everything with 200 has changed nothing, and knows no upstream."""
+        for body in (b"8088", b"[]", b"{}", b"server 127.0.0.1:1;", b"successful"):
+            client = client_of(Flushed(_Page(body, b"text/plain", 200)), Clock())
+            calls: list[Coroutine[Any, Any, Any]] = [
+                client.list(),
+                client.detail(),
+                client.detail_unless(""),
+                client.show("x"),
+                client.facts("x"),
+                client.workers(),
+                client.set("x", ONE),
+                client.patch("x", "drain server 127.0.0.1:1;"),
+                client.delete("x"),
+                client.preview("POST", "x", ONE),
+                client.preview_text("POST", "x", ONE),
+            ]
+            for call in calls:
+                self.assertIn("no dyups interface", self.error(call, UnexpectedAnswer).reason)
+
     def test_denied(self) -> None:
         """Who may not ask is told so, in words of one line, and what may help."""
         for status, word in (
