@@ -77,8 +77,11 @@ async def test_the_session_is_as_the_seed_shows_it(site: Site, reactor: str) -> 
     await proxy.stop()
     kind = {"uvloop": "UvloopReactor", "epoll": "EPollReactor"}[reactor]
     assert kind in site.error_log
+    # Where the tests are root's and Python is too, the proxy says that its workers stay root.
     complaints = [
-        line for line in site.error_log.splitlines() if re.search(r"\[(warn|error|crit|alert|emerg)]", line)
+        line
+        for line in site.error_log.splitlines()
+        if re.search(r"\[(warn|error|crit|alert|emerg)]", line) and "workers serve as root" not in line
     ]
     assert len(complaints) == 2, complaints
     assert all("[error]" in line and 'host "dyhost"' in line for line in complaints)
