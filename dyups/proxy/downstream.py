@@ -234,6 +234,10 @@ class ClientConnection(ClientPhases):
             return
         self.exchange.received = len(piece)
         self.state = BUSY if ended else BODY
+        # Too much had come ahead, so nothing was read; whoever takes the body may want that again.
+        behind = self._paused and not ended
+        if behind:
+            self._paused = False
         # RFC 9110 section 10.1.1: without 100 the client may leave the body away, so that nobody knows what comes next.
         asks = self._close = head.expects_continue and not data
         sink = self._serve(piece, ended, max(head.content_length, len(piece)))
@@ -245,6 +249,8 @@ class ClientConnection(ClientPhases):
                 self.write(_CONTINUE)
         if self.state == BODY and not (self._paused or self.write_blocked):
             self.deadline = self.plane.deadlines.now + self.exchange.route.body_timeout
+        if behind and not self._paused and self.state != GONE:
+            self.transport.resumeProducing()  # type: ignore[attr-defined]
 
     def _cut_body(self, data: bytes) -> tuple[bytes, bool]:
         """The part of ``data`` that is body, and whether it is the last; what follows goes to ``_ahead``."""

@@ -57,6 +57,15 @@ class PipelineTests(SynchronousTestCase):
         self.assertEqual(bodies, [b"/echo/%d" % number for number in range(10_000)])
         self.assertFalse(client.closed)
 
+    def test_told(self) -> None:
+        """``$pipe`` tells requests that came before the answer to the one before them."""
+        world = World("server { listen 8080; location / { return 200 $pipe; } }")
+        client = world.client()
+        client.say(get("/") + get("/") + get("/")[:10])
+        client.say(get("/")[10:])
+        client.say(get("/"))
+        self.assertEqual([body for _, _, body in replies(client.read())], [b".", b"p", b"p", b"."])
+
     def test_forwarded(self) -> None:
         """A server is asked one request after the other; the answers come in order."""
         world = World(CONFIG)
@@ -182,6 +191,30 @@ class PressureTests(SynchronousTestCase):
         while client.got:
             bodies += [body for _, _, body in replies(client.read())]
         self.assertEqual((len(bodies), bodies[0], bodies[-1]), (10_001, b"first", b"/echo/x"))
+
+    def test_a_long_body_comes_whole(self) -> None:
+        """A request whose body is more than what may come ahead gets all of it once its turn has come."""
+        for framing in ("Content-Length: 200000", "Transfer-Encoding: chunked"):
+            world = World(CONFIG, high=10**9)
+            client = world.client()
+            client.say(get("/slow"))
+            data = (
+                b"x" * 200_000
+                if "Length" in framing
+                else b"186a0\r\n%b\r\n" % (b"x" * 100_000) * 2 + b"0\r\n\r\n"
+            )
+            client.say(get("/long", "one", framing, method="POST"))
+            for at in range(0, len(data), 50_000):
+                client.say(data[at : at + 50_000])
+            self.assertFalse(client.reading)
+            world.servers[0].say(answer(b"slow"))
+            server = world.servers[-1]
+            heard = b""
+            while piece := server.read():
+                heard += piece
+            self.assertEqual(heard.count(b"x"), 200_000)
+            server.say(answer(b"long"))
+            self.assertEqual([body for _, _, body in replies(client.read())], [b"slow", b"long"])
 
     def test_a_long_head_comes_whole(self) -> None:
         """A head longer than what may wait is no reason to stop reading."""
