@@ -8,7 +8,6 @@ server sends.
 
 from __future__ import annotations
 
-import os
 from time import monotonic
 from typing import Final
 
@@ -20,11 +19,11 @@ from dyups.errors import HandshakeFailed
 from dyups.proxy.client import ClientSide
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.departed import depart
-from dyups.proxy.exchange import AttemptRecord
+from dyups.proxy.exchange import AttemptRecord, nobody_asked
 from dyups.proxy.pacing import PacedClient, pace
 from dyups.proxy.peerlink import HEAD, TUNNEL, LinkFactory, PeerLink
 from dyups.proxy.plan import NOT_IDEMPOTENT, Channel, Fault, ForwardPlan
-from dyups.proxy.plane import complain
+from dyups.proxy.plane import complain, system_words
 from dyups.proxy.relay import HeadTaker
 from dyups.proxy.requestbody import MOST_HELD, RequestBody
 from dyups.proxy.waiting import Waiting, lacks_room
@@ -65,6 +64,8 @@ class Forwarding(RequestBody):
         """Ask a server of ``group`` for ``uri``."""
         exchange = self.client.exchange
         head = exchange.head
+        if exchange.attempts:
+            exchange.attempts.append(AttemptRecord(b""))  # ``a : b``, see variables
         self._plan = plan
         self._group = group
         self._tried = NOT_TRIED
@@ -169,10 +170,7 @@ class Forwarding(RequestBody):
             complain("error", self.client.context("no live upstreams while connecting to upstream", name))
             fault = Fault.CONNECT
             if self.plane.attempts_wanted:
-                record = AttemptRecord(name)  # nginx: the variable keeps the name of the group
-                record.status = fault.status
-                record.response_time = 0.0
-                exchange.attempts.append(record)
+                exchange.attempts.append(nobody_asked(name, fault.status))
         self._refuse(fault.status)
 
     # -- a server with room (waiting.Waiting) ----------------------------------------------------------------------
@@ -231,11 +229,13 @@ class Forwarding(RequestBody):
         self._sent = True
         link.requests += 1
         link.deadline = self.plane.deadlines.now + self._plan.read_timeout if self._ended else NEVER
+        message = self._message
         if self._body:
-            link.write(self._message + b"".join(self._body))
+            message += b"".join(self._body)
             self._forget_if_long()
-        else:
-            link.write(self._message)
+        if self._record is not None:
+            self._record.sent += len(message)
+        link.write(message)
 
     # -- the request's body --------------------------------------------------------------------------------------
 
@@ -261,6 +261,8 @@ class Forwarding(RequestBody):
             return
         self._forget_if_long()
         if wire:
+            if self._record is not None:
+                self._record.sent += len(wire)
             link.write(wire)
         if ended:
             self.set_deadline(link)
@@ -293,12 +295,9 @@ class Forwarding(RequestBody):
             late = getattr(reason.value, "late", False)
             self.failed(Fault.CONNECT_TIMEOUT if late else Fault.CONNECT, str(reason.value))
             return
-        number = getattr(reason.value, "osError", None) or getattr(reason.value, "errno", None)
-        if isinstance(number, int):
-            words = f"{number}: {os.strerror(number)}"
-        else:
-            words = str(reason.value)
-        self.failed(Fault.CONNECT, f"connect() failed ({words}) while connecting to upstream")
+        self.failed(
+            Fault.CONNECT, f"connect() failed ({system_words(reason.value)}) while connecting to upstream"
+        )
 
     def timed_out(self) -> None:
         """The link's deadline has passed."""

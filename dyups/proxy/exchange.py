@@ -35,10 +35,22 @@ class AttemptRecord:
     Kept only where a text of the configuration reads a ``$upstream_*`` variable.
     """
 
-    __slots__ = ("address", "began", "connect_time", "header_time", "response_time", "status", "times")
+    __slots__ = (
+        "address",
+        "before_body",
+        "began",
+        "connect_time",
+        "header_time",
+        "received",
+        "response_time",
+        "sent",
+        "status",
+        "times",
+    )
 
     def __init__(self, address: bytes, times: Times | None = None) -> None:
         self.address = address
+        """Empty for none: it stands between what was asked before a redirect within the server and after it."""
         self.began = monotonic()
         self.times = times
         """What the server's balancing method goes by (``least_time``)."""
@@ -48,13 +60,36 @@ class AttemptRecord:
         self.connect_time = -1.0
         self.header_time = -1.0
         self.response_time = -1.0
+        self.sent = 0
+        """Bytes for the server, those of its answer, and of the latter the ones before the body."""
+        self.received = 0
+        self.before_body = 0
 
-    def end(self, whole: bool) -> None:
-        """The attempt is over; the server's answer is ``whole``, or it has failed."""
+    def head_came(self, status: int, received: int, before_body: int) -> None:
+        """So many bytes have come of the server's answer, its head among them."""
+        now = monotonic()
+        self.status = status
+        self.header_time = now - self.began
+        self.received = received
+        self.before_body = before_body
+        if self.times is not None:
+            self.times.head_came(self.began, now)
+
+    def end(self, whole: bool, received: int) -> None:
+        """The attempt is over; the server's answer, ``received`` bytes, is ``whole``, or it has failed."""
+        self.received = received
         now = monotonic()
         self.response_time = now - self.began
         if self.times is not None:
             self.times.end(self.began, now, whole)
+
+
+def nobody_asked(name: bytes, status: int) -> AttemptRecord:
+    """What stands for an attempt where there was nobody to ask: nginx has the name of the group for an address."""
+    record = AttemptRecord(name)
+    record.status = status
+    record.response_time = 0.0
+    return record
 
 
 class Carried:

@@ -57,10 +57,12 @@ class ServerHeadFilter:
         return self.sees_all or bool(self._redirects or self._cookies)
 
     def start(self, start: bytes, head: ResponseHead) -> bytes:
-        """The beginning of the answer's head; without our ``Server`` and ``Date`` where the server's are passed on."""
+        """The beginning of the answer's head; without our ``Server`` and ``Date`` where the server's are passed on.
+
+        So there is none where the server sent none (``ngx_http_proxy_process_header``).
+        """
         ours = OURS & self._passed
-        given = ours.intersection([field.name for field in head.fields]) if ours else ours
-        return without(start, given) if given else start
+        return without(start, ours) if ours else start
 
     def lines(self, exchange: Exchange, head: ResponseHead) -> bytes:
         """See :class:`~dyups.proxy.plan.HeadFilter`."""

@@ -70,6 +70,7 @@ class PeerLink:
         "paused",
         "peer",
         "plane",
+        "received",
         "requests",
         "state",
         "transport",
@@ -93,6 +94,8 @@ class PeerLink:
         self.left = 0
         self.heard = False
         """Something of the present answer has come."""
+        self.received = 0
+        """Bytes of the present answer so far."""
         self._held = b""
         self._reader: ChunkedReader | None = None
 
@@ -122,6 +125,7 @@ class PeerLink:
         self.forwarding = forwarding
         self.state = HEAD
         self.heard = False
+        self.received = 0
 
     def rest(self, timeout: float) -> None:
         """Into the pool: close after ``timeout`` seconds without use."""
@@ -209,6 +213,7 @@ class PeerLink:
                 self.peer.drop_idle(self)
                 self.discard()
             return
+        self.received += len(data)
         if state == HEAD:
             self._head(data, forwarding)
         elif state == LENGTH:

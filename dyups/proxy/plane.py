@@ -5,6 +5,7 @@ Made once by the wiring floor; held by every connection.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -168,6 +169,12 @@ def _unedited(location: Location) -> HeadEdits | None:
 
 def _unlogged(exchange: Exchange) -> None:
     """Nobody keeps access logs."""
+
+
+def system_words(error: object) -> str:
+    """What the system says of an error, in nginx's form (``111: Connection refused``), or else its own text."""
+    number = getattr(error, "osError", None) or getattr(error, "errno", None)
+    return f"{number}: {os.strerror(number)}" if isinstance(number, int) else str(error)
 
 
 def complain(level: str, text: str) -> None:

@@ -9,7 +9,6 @@ A client that is no connection of ours (``resource``) takes heads as values and 
 
 from __future__ import annotations
 
-from time import monotonic
 from typing import Final, Protocol
 
 from dyups.http1.chunked import LAST_CHUNK, BadChunk, ChunkedReader, chunk
@@ -115,11 +114,7 @@ class Relay:
         link = self.link
         assert link is not None
         if self._record is not None:
-            self._record.status = status
-            now = monotonic()
-            self._record.header_time = now - self._record.began
-            if self._record.times is not None:
-                self._record.times.head_came(self._record.began, now)
+            self._record.head_came(status, link.received, link.received - len(rest))
         if status == 101:
             self._switch(head, rest, link)
             return
@@ -291,7 +286,7 @@ class Relay:
                 peer.tally = Tally()
             peer.tally.note(self.client.exchange.status, self.client.exchange.started)
         if self._record is not None:
-            self._record.end(True)
+            self._record.end(True, link.received)
             self._record = None
         if self._body:
             self._body = []
@@ -327,7 +322,7 @@ class Relay:
         self.peer = None
         self.link = None
         if self._record is not None:
-            self._record.end(False)
+            self._record.end(False, 0 if link is None else link.received)
             self._record = None
         if link is not None:
             link.discard()
@@ -357,6 +352,7 @@ class Relay:
         start = client.plane.head_start(head.status_line, self._plan.server_tokens)
         upgrade = b"Upgrade: %b\r\nConnection: upgrade\r\n\r\n" % (head.upgrade or asked)
         message = b"".join((start, head.sent_on, upgrade))
+        client.exchange.sent = head.sent_on + upgrade
         client.exchange.head_sent = len(message)
         client.exchange.body_sent = len(rest)
         client.write(message + rest)

@@ -13,7 +13,7 @@ from twisted.internet.error import DNSLookupError, TimeoutError, UserError
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.proxy import attempt, exchange, relay
+from dyups.proxy import attempt, exchange
 from dyups.proxy.variables import ProxyVariables
 from dyups.upstream.peer import Peer
 from tests.proxy.conversation import Wire, World, head, unrest
@@ -122,7 +122,7 @@ class VariableTests(AttemptCase):
     def setUp(self) -> None:
         super().setUp()
         self.now = 100.0
-        for module in (attempt, exchange, relay):
+        for module in (attempt, exchange):
             self.patch(module, "monotonic", lambda: self.now)
 
     def values(self) -> list[str]:

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from dyups.balancing.times import Times
 from dyups.http1.request import RequestHead, read_request
 from dyups.http1.response import read_response
-from dyups.proxy.exchange import AttemptRecord, Carried, Exchange
+from dyups.proxy.exchange import AttemptRecord, Carried, Exchange, nobody_asked
 from tests.proxy.conversation import attributes
 
 
@@ -86,6 +86,11 @@ class ExchangeTests(SynchronousTestCase):
         times = (record.connect_time, record.header_time, record.response_time)
         self.assertEqual((record.address, record.status, times), (b"127.0.0.1:1", 0, (-1, -1, -1)))
 
+    def test_nobody(self) -> None:
+        """Where there was nobody to ask, the name of the group stands with the answer's status and no time at all."""
+        record = nobody_asked(b"group", 502)
+        self.assertEqual((record.address, record.status, record.response_time), (b"group", 502, 0.0))
+
 
 class RecordTests(SynchronousTestCase):
     """:class:`AttemptRecord`."""
@@ -95,9 +100,10 @@ class RecordTests(SynchronousTestCase):
         times = Times()
         one, other = AttemptRecord(b"x", times), AttemptRecord(b"x", times)
         self.assertGreaterEqual(times.waiting(monotonic()), 0.0)
-        other.end(False)
+        other.end(False, 0)
         self.assertLess(times.last_byte.read(monotonic()), 0.0)
-        one.end(True)
+        one.end(True, 7)
         self.assertGreaterEqual(times.last_byte.read(monotonic()), 0.0)
         self.assertGreaterEqual(one.response_time, 0.0)
-        AttemptRecord(b"x").end(True)
+        self.assertEqual((one.received, other.received), (7, 0))
+        AttemptRecord(b"x").end(True, 7)

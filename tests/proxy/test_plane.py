@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.error import ConnectError
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups._version import VERSION
 from dyups.proxy.deadlines import Deadlines
-from dyups.proxy.plane import LEVELS, DataPlane, complain, complain_lines
+from dyups.proxy.plane import LEVELS, DataPlane, complain, complain_lines, system_words
 from dyups.upstream.map import UpstreamMap
 
 
@@ -49,6 +50,13 @@ class HeadTests(SynchronousTestCase):
 
 class ComplainTests(SynchronousTestCase):
     """The error log."""
+
+    def test_system_words(self) -> None:
+        """An error of the system has its number before its text; any other speaks for itself."""
+        wrapped = ConnectError(111)
+        for error in (ConnectionRefusedError(111, "whatever"), wrapped):
+            self.assertEqual(system_words(error), "111: Connection refused")
+        self.assertEqual(system_words(ValueError("no such thing")), "no such thing")
 
     def test_levels(self) -> None:
         """The event keeps nginx's level and has Twisted's nearest; braces in a text mean nothing."""
