@@ -19,7 +19,9 @@ from dyups.interfaces import Getter, VariableTable
 
 _VARIABLE = re.compile(r"\$(?:([1-9])|([A-Za-z0-9_]+)|\{([A-Za-z0-9_]+)\}|(\{[A-Za-z0-9_]*)|)")
 #: Built-in names that ``set`` may hide: nginx marks its variables with a prefix as changeable.
-CHANGEABLE = ("arg_", "cookie_", "http_", "sent_http_", "upstream_cookie_", "upstream_http_")
+CHANGEABLE = ("arg_", "cookie_", "http_", "sent_http_", "sent_trailer_", "upstream_cookie_", "upstream_http_")
+#: Built-in names that ``set`` may give another value for one request, as in nginx; else they stay what they are.
+REPLACEABLE = ("proxy_host", "proxy_port")
 
 Part = bytes | Getter
 
@@ -81,7 +83,7 @@ def has_variables(text: str) -> bool:
 
 def is_changeable(name: str, table: VariableTable) -> bool:
     """Whether ``set`` or a named group may define the variable ``name``."""
-    return name.startswith(CHANGEABLE) or table.lookup(name) is None
+    return name.startswith(CHANGEABLE) or name in REPLACEABLE or table.lookup(name) is None
 
 
 def _parts(text: str, table: VariableTable, user: Container[str]) -> list[Part]:
@@ -104,9 +106,9 @@ def _getter(found: re.Match[str], table: VariableTable, user: Container[str]) ->
     name = (bare or braced or "").lower()
     if not name:
         raise ConfigError("invalid variable name")
-    if name in user:
-        return user_getter(name)
     getter = table.lookup(name)
+    if name in user:
+        return user_getter(name) if getter is None or name not in REPLACEABLE else _replaced(name, getter)
     if getter is None:
         raise ConfigError(f'unknown "{bare or braced}" variable')
     return getter
@@ -118,6 +120,16 @@ def user_getter(name: str) -> Getter:
     def read(exchange: Any) -> bytes:
         value: bytes = exchange.user.get(name, b"")
         return value
+
+    return read
+
+
+def _replaced(name: str, built_in: Getter) -> Getter:
+    """Reads what ``set`` said for this request, and otherwise the built-in variable."""
+
+    def read(exchange: Any) -> bytes:
+        value: bytes | None = exchange.user.get(name)
+        return built_in(exchange) if value is None else value
 
     return read
 

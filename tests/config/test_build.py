@@ -26,7 +26,7 @@ ERRORS = {
     "worker_processes 0;": '"worker_processes" directive invalid value in conf/nginx.conf:2',
     "error_log x loud;": 'invalid log level "loud" in conf/nginx.conf:2',
     "error_log syslog:server=a;": '"syslog:" is not supported in "error_log" directive in conf/nginx.conf:2',
-    "load_module x.so;": '"load_module" directive is not supported in conf/nginx.conf:2',
+    "load_module;": 'invalid number of arguments in "load_module" directive in conf/nginx.conf:2',
     "stream {}": '"stream" directive is not supported in conf/nginx.conf:2',
 }
 

@@ -120,6 +120,14 @@ class Sources(SynchronousTestCase):
         self.assertEqual(rendered, b"own set <host>")
         self.assertIsNone(table.lookup("other"))
 
+    def test_replaced(self) -> None:
+        """``$proxy_host`` is what ``set`` says for the request, and the built-in one where it says nothing."""
+        self.assertTrue(is_changeable("proxy_host", Table()))
+        text = compile_template("$proxy_host", Table(), {"proxy_host"})
+        self.assertEqual(text.render(Exchange()), b"<proxy_host>")
+        self.assertEqual(text.render(Exchange({"proxy_host": b""})), b"")
+        self.assertEqual(text.render(Exchange({"proxy_host": b"mine"})), b"mine")
+
     def test_constant_knows_no_variable(self) -> None:
         """A dollar can be just a dollar."""
         self.assertEqual(constant("$host").constant, b"$host")

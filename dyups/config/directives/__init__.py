@@ -21,6 +21,7 @@
     limits    rates and numbers of requests
     status    what was counted
     dyups     the module's own
+    idle      what only says more about something that is not there
     known     nginx's directives that are refused
 
 A supported directive with one value is one entry here and one field in ``model``: the generic reading of ``build``
@@ -40,6 +41,7 @@ from dyups.config.directives import (
     files,
     headers,
     http,
+    idle,
     known,
     limits,
     logs,
@@ -86,6 +88,7 @@ def all_entries() -> Iterator[Entry]:
         limits,
         status,
         scripts,
+        idle,
         known,
     ):
         yield from family.ENTRIES

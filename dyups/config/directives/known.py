@@ -8,17 +8,10 @@ from dyups.config.directives.entry import Entry, refused
 
 _FAMILIES: dict[str, str] = {
     "Process": """
-        google_perftools_profiles load_module mail rtmp ssl_engine ssl_object_cache_inheritable
-        stream
+        google_perftools_profiles mail rtmp ssl_engine ssl_object_cache_inheritable stream
     """,
     "Choosing a location": """
-        disable_symlinks http2_body_preread_size http2_chunk_size http2_idle_timeout
-        http2_max_concurrent_pushes http2_max_concurrent_streams http2_max_field_size
-        http2_max_header_size http2_max_requests http2_push http2_push_preload
-        http2_recv_buffer_size http2_recv_timeout http3 http3_hq http3_max_concurrent_streams
-        http3_stream_buffer_size keepalive_disable keepalive_min_timeout keepalive_time msie_padding
-        msie_refresh post_action quic_active_connection_id_limit quic_gso quic_host_key quic_retry
-        send_lowat subrequest_output_buffer_size
+        http3 keepalive_min_timeout keepalive_time post_action subrequest_output_buffer_size
     """,
     "Variables": """
         geoip_city geoip_country geoip_org geoip_proxy geoip_proxy_recursive js_access
@@ -31,19 +24,21 @@ _FAMILIES: dict[str, str] = {
         userid_service
     """,
     "Static files": """
-        add_after_body add_before_body add_header_inherit add_trailer_inherit
-        addition_types ancient_browser ancient_browser_value brotli brotli_buffers brotli_comp_level
-        brotli_min_length brotli_static brotli_types brotli_window charset_map
-        concat concat_delimiter concat_ignore_file_error concat_max_files concat_types concat_unique
-        create_full_put_path dav_access dav_methods empty_gif flv footer footer_types image_filter
-        image_filter_buffer image_filter_interlace image_filter_jpeg_quality image_filter_sharpen
-        image_filter_transparency image_filter_webp_quality min_delete_depth modern_browser
-        modern_browser_value mp4 mp4_buffer_size mp4_limit_rate mp4_limit_rate_after
-        mp4_max_buffer_size mp4_start_key_frame override_charset random_index slice source_charset
-        ssi ssi_ignore_recycled_buffers ssi_last_modified ssi_min_file_chunk ssi_silent_errors
-        ssi_types ssi_value_length sub_filter sub_filter_buffer_size sub_filter_last_modified
-        sub_filter_once sub_filter_types trim trim_css trim_js trim_types xml_entities
-        xslt_last_modified xslt_param xslt_string_param xslt_stylesheet xslt_types
+        add_after_body add_before_body add_header_inherit add_trailer_inherit addition_types
+        ancient_browser ancient_browser_value
+        charset_map concat
+        concat_delimiter concat_ignore_file_error concat_max_files concat_types
+        concat_unique create_full_put_path dav_access dav_methods empty_gif flv footer
+        footer_types image_filter image_filter_buffer image_filter_interlace
+        image_filter_jpeg_quality image_filter_sharpen image_filter_transparency
+        image_filter_webp_quality min_delete_depth modern_browser modern_browser_value mp4
+        mp4_buffer_size mp4_limit_rate mp4_limit_rate_after mp4_max_buffer_size
+        mp4_start_key_frame override_charset random_index slice source_charset
+        ssi_ignore_recycled_buffers ssi_last_modified ssi_min_file_chunk ssi_silent_errors
+        ssi_types ssi_value_length sub_filter sub_filter_buffer_size
+        sub_filter_last_modified sub_filter_once sub_filter_types trim trim_css trim_js
+        trim_types xml_entities xslt_last_modified xslt_param xslt_string_param
+        xslt_stylesheet xslt_types
     """,
     "Access": """
         auth_jwt auth_jwt_claim_set auth_jwt_header_set auth_jwt_key_file auth_jwt_key_request
@@ -53,38 +48,25 @@ _FAMILIES: dict[str, str] = {
         sysguard_rt sysguard_swap user_agent valid_referers
     """,
     "Logs and status": """
-        api health_check match ntlm open_log_file_cache queue req_status req_status_bypass
-        req_status_lazy req_status_show req_status_show_field req_status_zone server_admin
-        server_tag state status_zone
+        api health_check match ntlm queue req_status req_status_bypass req_status_lazy
+        req_status_show req_status_show_field req_status_zone server_admin server_tag state
+        status_zone
     """,
     "TLS": """
         proxy_ssl proxy_ssl_alpn proxy_ssl_key_log ssl ssl_alpn ssl_async ssl_ech_file
         ssl_handshake_timeout ssl_key_log ssl_ocsp_responder ssl_preread
     """,
     "Proxy": """
-        proxy_allow_upstream proxy_cache_background_update proxy_cache_bypass
-        proxy_cache_convert_head proxy_cache_key proxy_cache_lock proxy_cache_lock_age
-        proxy_cache_lock_timeout proxy_cache_max_range_offset proxy_cache_methods
-        proxy_cache_min_uses proxy_cache_path proxy_cache_purge proxy_cache_revalidate
-        proxy_cache_use_stale proxy_cache_valid proxy_connect proxy_connect_address
-        proxy_connect_allow proxy_connect_bind proxy_connect_data_timeout proxy_connect_response
-        proxy_force_ranges proxy_http2_max_concurrent_streams proxy_no_cache proxy_send_lowat
-        proxy_store proxy_store_access tunnel_pass
+        proxy_allow_upstream proxy_connect proxy_connect_address proxy_connect_allow
+        proxy_connect_bind proxy_connect_data_timeout proxy_connect_response
+        proxy_http2_max_concurrent_streams tunnel_pass
     """,
     "Upstreams": """
         bind_conn check_fastcgi_param dyn_resolve dynamic_resolve jdomain
         session_sticky_header sticky_cookie_insert upstream_conf vnswrr
     """,
     "Other protocols": """
-        fastcgi_catch_stderr fastcgi_index fastcgi_keep_conn fastcgi_param fastcgi_pass
-        fastcgi_split_path_info grpc_bind grpc_buffer_size grpc_connect_timeout grpc_hide_header
-        grpc_ignore_headers grpc_intercept_errors grpc_next_upstream grpc_next_upstream_timeout
-        grpc_next_upstream_tries grpc_pass grpc_pass_header grpc_read_timeout grpc_send_timeout
-        grpc_set_header grpc_socket_keepalive memcached_bind memcached_buffer_size
-        memcached_connect_timeout memcached_gzip_flag memcached_next_upstream
-        memcached_next_upstream_timeout memcached_next_upstream_tries memcached_pass
-        memcached_read_timeout memcached_send_timeout memcached_socket_keepalive scgi_param
-        scgi_pass uwsgi_modifier1 uwsgi_modifier2 uwsgi_param uwsgi_pass
+        fastcgi_pass grpc_pass memcached_pass scgi_pass uwsgi_pass
     """,
     "Lua and echo": """
         balancer_by_lua_block balancer_by_lua_file body_filter_by_lua body_filter_by_lua_block
@@ -104,19 +86,6 @@ _FAMILIES: dict[str, str] = {
     """,
 }
 
-#: What the three gateways have in common, behind their prefixes.
-_GATEWAYS = ("fastcgi", "uwsgi", "scgi")
-_GATEWAY = """
-    bind buffer_size buffering buffers busy_buffers_size cache cache_background_update cache_bypass
-    cache_key cache_lock cache_lock_age cache_lock_timeout cache_max_range_offset cache_methods
-    cache_min_uses cache_path cache_purge cache_revalidate cache_use_stale cache_valid connect_timeout
-    force_ranges hide_header ignore_client_abort ignore_headers intercept_errors limit_rate
-    max_temp_file_size next_upstream next_upstream_timeout next_upstream_tries no_cache pass_header
-    pass_request_body pass_request_headers read_timeout request_buffering send_lowat send_timeout
-    socket_keepalive store store_access temp_file_write_size temp_path
-"""
-
-ENTRIES: tuple[Entry, ...] = (
-    *(refused(name, family) for family, names in _FAMILIES.items() for name in names.split()),
-    *(refused(f"{gateway}_{name}", "Other protocols") for gateway in _GATEWAYS for name in _GATEWAY.split()),
+ENTRIES: tuple[Entry, ...] = tuple(
+    refused(name, family) for family, names in _FAMILIES.items() for name in names.split()
 )
