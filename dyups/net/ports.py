@@ -66,8 +66,9 @@ class GivenAway(socket.socket):
 class Accepting:
     """The part of a port that is the same for TCP and UNIX; it is the ``Origin`` of accepted connections.
 
-    A factory that has an ``asks_address`` which is false is told None for a peer's address: to find it out takes
-    a good part of what a new connection costs.
+    A factory that has an ``asks_address`` which is false is told None for a peer's address: to make one takes a good
+    part of what a new connection costs.  It is looked up all the same, and kept by uvloop: of a connection that was
+    reset before we saw it the system knows no address any more.
     """
 
     reactor: Any
@@ -85,6 +86,8 @@ class Accepting:
 
     def open(self, bridge: Any) -> IProtocol | None:
         """A protocol of the factory's for a connection just accepted."""
+        if not bridge.knows_peer():
+            return None  # it has left already
         peer = bridge.getPeer() if self.asks_address else None
         protocol: IProtocol | None = self.factory.buildProtocol(peer)
         return protocol

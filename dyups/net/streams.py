@@ -34,6 +34,10 @@ class TcpBridge(Bridge):
         """Speak TLS from here on, with a pyOpenSSL context factory; ``normal`` keeps client and server roles."""
         Secured.take_over(self, SecuredTcp, ctx, normal)
 
+    def knows_peer(self) -> bool:
+        """Is the peer's address known; from then on it stays so."""
+        return self._uv.get_extra_info("peername") is not None
+
     def getPeer(self) -> IPv4Address | IPv6Address:
         return ip_address(self._uv.get_extra_info("peername"))
 
@@ -63,6 +67,9 @@ class UnixBridge(TcpBridge):
 
     def startTLS(self, ctx: Any, normal: bool = True) -> None:
         Secured.take_over(self, SecuredUnix, ctx, normal)
+
+    def knows_peer(self) -> bool:
+        return True
 
     def getPeer(self) -> Any:  # UNIXAddress, which the interface does not foresee
         return self._address("peername")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import struct
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -103,6 +104,25 @@ class PortTests(SynchronousTestCase):
         self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(path)
+
+    def test_left_before_it_was_accepted(self) -> None:
+        """Whoever has reset its connection by then is dropped unseen: the system does not know its address any more."""
+        seen: list[int] = []
+
+        def made(diary: Any) -> None:
+            seen.append(diary.transport.getPeer().port)
+            self.reactor.stop()
+
+        factory = serve(Diary(made=made))
+        factory.asks_address = False
+        port: Any = self.reactor.listenTCP(0, factory, interface="127.0.0.1")
+        place = "127.0.0.1", port.getHost().port
+        with socket.create_connection(place) as gone:
+            gone.sendall(b"x")
+            gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with socket.create_connection(place) as client:
+            run(self.reactor)
+            self.assertEqual(seen, [client.getsockname()[1]])
 
     def test_accepts_again_after_the_system_refused(self) -> None:
         """uvloop gives up a server whose ``accept`` fails; the port says so and listens again on the same socket."""
