@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from dyups.config.directives.entry import Call, Context, Entry, Kind, harmless, setting
 from dyups.config.directives.kinds import FLAG, NUMBER, ONLY_OFF, SIZE, TEXT, TIME, choice, words
 from dyups.config.model import Template
+from dyups.config.parser import encode
 from dyups.config.scope import Scope
 from dyups.config.tls import ProxyTls, ServerTls
 from dyups.config.values import parse_size
@@ -47,9 +49,20 @@ def _material(text: str, scope: Scope) -> Template:
         path = text if text.startswith("data:") else scope.beside(text)
         return replace(constant(path), source=text)
     found = scope.template(text)
-    if text.startswith(("data:", "$")) or os.path.isabs(text):
+    if text.startswith("data:") or os.path.isabs(text):
         return found
-    return concatenate([constant(os.path.join(scope.beside(""), "")), found])
+    folder = constant(os.path.join(scope.beside(""), ""))
+    return _placed(text, encode(folder.source), found) if text[0] == "$" else concatenate([folder, found])
+
+
+def _placed(text: str, folder: bytes, found: Template) -> Template:
+    """A text that only its value tells to be a path beside the configuration file, an absolute one, or data."""
+
+    def render(exchange: Any) -> bytes:
+        value = found.render(exchange)
+        return value if not value or value.startswith((b"/", b"data:")) else folder + value
+
+    return Template(text, render)
 
 
 def _path(call: Call) -> str:

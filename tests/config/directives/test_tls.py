@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.config.helpers import http_of, location_of, message_of, server_of
@@ -21,7 +23,7 @@ class ServerDirectives(SynchronousTestCase):
             self.assertEqual(tls.ssl_certificate[0].constant, expected)
             self.assertEqual(tls.ssl_certificate_key[0].constant, expected)
         for text, rendered in {
-            "$host.crt": b"<host>.crt",
+            "$host.crt": b"/srv/dyups/conf/<host>.crt",
             "certs/$host.crt": b"/srv/dyups/conf/certs/<host>.crt",
             "/x/$host.crt": b"/x/<host>.crt",
             "data:$host": b"data:<host>",
@@ -29,6 +31,20 @@ class ServerDirectives(SynchronousTestCase):
             template = server_of(f"ssl_certificate {text};").tls.ssl_certificate[0]
             self.assertIsNone(template.constant)
             self.assertEqual(template.render(None), rendered)
+
+    def test_material_of_values(self) -> None:
+        """Where a variable comes first its value tells whether it is a path beside the configuration file."""
+        template = server_of("set $f a; ssl_certificate $f.crt;").tls.ssl_certificate[0]
+        for value, expected in {
+            b"x": b"/srv/dyups/conf/x.crt",
+            b"/x/a": b"/x/a.crt",
+            b"data:": b"data:.crt",
+        }.items():
+            self.assertEqual(template.render(SimpleNamespace(user={"f": value})), expected)
+        bare = location_of("set $f a; proxy_ssl_certificate $f; proxy_ssl_certificate_key $f;")
+        found = bare.proxy_tls.proxy_ssl_certificate
+        assert found is not None
+        self.assertEqual(found.render(SimpleNamespace(user={})), b"")
 
     def test_values(self) -> None:
         """Each goes into the field of its name."""
