@@ -29,6 +29,8 @@ UNDERSCORED: Final = 9
 """A request field whose name has an underscore (``underscores_in_headers``)."""
 INVALID: Final = 10
 """A request field whose name has odd but harmless characters (``ignore_invalid_headers``)."""
+ONCE: Final = 11
+"""A request field that may be there once: two would be read differently by two readers."""
 
 REQUEST_KINDS = {
     b"host": HOST,
@@ -42,6 +44,13 @@ REQUEST_KINDS = {
     b"te": HOP,
     b"trailer": HOP,
     b"http2-settings": HOP,
+    b"authorization": ONCE,
+    b"content-range": ONCE,
+    b"if-match": ONCE,
+    b"if-modified-since": ONCE,
+    b"if-none-match": ONCE,
+    b"if-range": ONCE,
+    b"if-unmodified-since": ONCE,
 }
 RESPONSE_KINDS = {
     b"connection": CONNECTION,

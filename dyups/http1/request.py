@@ -28,7 +28,8 @@ from dyups.http1.target import BadTarget, normalise, split_absolute
 # RFC 9112 section 3; nginx takes any method of capital letters, '_' and '-', and more spaces than one.
 _LINE: Final = re.compile(rb"([A-Z_-]+) +([!-~\x80-\xff]+) +HTTP/([1-9][0-9]*)\.([0-9]{1,3}) *").fullmatch
 _HOST: Final = re.compile(
-    rb"(\[[0-9A-Fa-f:.]+\]|(?!\.(?::|\Z)|.*\.\.)[A-Za-z0-9!$&'()*+,;=._~%\x80-\xff-]+?)\.?(?::[0-9]*)?"
+    rb"(?!\.(?::|\Z)|.*\.\.)"
+    rb"(\[[0-9A-Za-z:!$&'()*+,;=._~-]+\]|[A-Za-z0-9!$&'()*+,;=._~%\x80-\xff-]+?)\.?(?::[0-9]*)?"
 ).fullmatch
 #: The end of a head whose lines may end with a bare LF.
 BARE_END: Final = re.compile(rb"\n\r?\n").search
@@ -232,7 +233,9 @@ def _read(lines: list[bytes], acceptance: Acceptance) -> RequestHead:
         kind = field.kind
         if kind:
             if kind >= f.UNDERSCORED:
-                if acceptance.drop_invalid if kind == f.INVALID else acceptance.drop_underscored:
+                if kind == f.ONCE:
+                    _refuse_second(field, kept)
+                elif acceptance.drop_invalid if kind == f.INVALID else acceptance.drop_underscored:
                     continue
                 field = Field(f.PASS, field.name, field.value, field.line)
             elif kind == f.HOST and not head.raw_host and field.value:
@@ -250,6 +253,13 @@ def _read(lines: list[bytes], acceptance: Acceptance) -> RequestHead:
     _settle_target(head)
     head.sent_on = b"".join([field.line + b"\r\n" for field in head.fields if not field.kind])
     return head
+
+
+def _refuse_second(field: Field, before: list[Field]) -> None:
+    """``ngx_http_process_unique_header_line``."""
+    for other in before:
+        if other.name == field.name:
+            raise RequestRefused(400, "client sent duplicate header line")
 
 
 def _read_line(line: bytes, head: RequestHead) -> None:
@@ -311,7 +321,7 @@ def _read_host(value: bytes) -> bytes:
 
 def _settle(head: RequestHead) -> None:
     """The fields that change how the message is read; called only where there is one of them."""
-    hosts = 0
+    hosts = expectations = 0
     codings: list[bytes] = []
     connection: list[bytes] = []
     upgrade = b""
@@ -328,6 +338,9 @@ def _settle(head: RequestHead) -> None:
         elif kind == f.UPGRADE:
             upgrade = field.value
         elif kind == f.EXPECT:
+            expectations += 1
+            if expectations > 1:
+                raise RequestRefused(400, "client sent duplicate header line")
             head.expects_continue = head.minor == 1 and field.value.lower() == b"100-continue"
         elif kind == f.HOST:
             hosts += 1

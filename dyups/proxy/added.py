@@ -17,6 +17,8 @@ from dyups.errors import ConfigError
 from dyups.http1.fields import clean
 from dyups.proxy.exchange import Exchange
 
+#: Where ``exchange.user`` has what was sent behind a body (``$sent_trailer_…``); no variable can have this name.
+TRAILED = "sent trailers"
 #: Answers to which fields are added without ``always``.
 SAFE = frozenset({200, 201, 204, 206, 301, 302, 303, 304, 307, 308})
 #: Of these an answer has one: an added one takes its place, an empty one removes it.
@@ -59,6 +61,8 @@ class Additions:
                 replaced = _AGE
         for name, field in self._fields:
             if safe or field.always:
+                if field.value.constant is None:
+                    exchange.sent = lines + added
                 added += _line(exchange, name, field)
                 if name.lower() in _ONE:
                     replaced |= {name.lower()}
@@ -90,8 +94,12 @@ class Additions:
     def trailers(self, exchange: Exchange) -> bytes:
         """See :class:`~dyups.proxy.route.AddedFields`."""
         safe = (exchange.error_status or exchange.status) in SAFE
-        fields = [(name, field) for name, field in self._trailers if safe or field.always]
-        return b"".join([_line(exchange, name, field) for name, field in fields])
+        lines = b""
+        for name, field in self._trailers:
+            if safe or field.always:
+                lines += _line(exchange, name, field)
+                exchange.user[TRAILED] = lines
+        return lines
 
     def _age(self, exchange: Exchange, lines: bytes, expires: Expires) -> bytes:
         mode, seconds = expires.mode, expires.seconds

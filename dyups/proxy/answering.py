@@ -115,6 +115,7 @@ class ClientAnswers(ClientPace):
         if self._in_heads:
             return
         if self._ahead:
+            self._ahead_of = self._requests + 1
             self._heads(self._ahead)
         elif self._paused:
             self.resume_body()

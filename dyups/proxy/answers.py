@@ -10,7 +10,7 @@ from functools import lru_cache
 from dyups.http1.chunked import chunk
 from dyups.http1.reasons import PHRASES, WITH_PAGE, status_line
 from dyups.proxy.client import ClientSide
-from dyups.proxy.exchange import MOST_REDIRECTS
+from dyups.proxy.exchange import MOST_REDIRECTS, Carried, Exchange
 
 #: After these the connection closes (``ngx_http_special_response_handler``): what follows could be anything.
 CLOSING = frozenset({400, 408, 413, 414, 431, 495, 496, 497, 500, 501, 505})
@@ -107,8 +107,13 @@ def send_page(client: ClientSide, status: int, more: bytes = b"", held: bytes | 
     if status in CLOSING:
         client.close_after()
     pages = exchange.route.error_pages
-    if pages is not None and exchange.redirects < MOST_REDIRECTS and pages.answer(client, status, held):
-        return
+    if pages is not None and exchange.redirects < MOST_REDIRECTS:
+        before = exchange.carried
+        if more:  # a redirect is one whatever page it has
+            exchange.carried = Carried(more)
+        if pages.answer(client, status, held):
+            return
+        exchange.carried = before
     send_small_page(client, status, more)
 
 
@@ -127,7 +132,14 @@ def send_redirect(client: ClientSide, status: int, location: bytes) -> None:
     """Answer with a redirect to ``location``; a path becomes absolute (``absolute_redirect``)."""
     if location[:1] == b"/":
         location = absolute(client, location)
+    drop_location(client.exchange)
     send_page(client, status, b"Location: %b\r\n" % location)
+
+
+def drop_location(exchange: Exchange) -> None:
+    """Another redirect takes the place of the one before it (``error_page 302``)."""
+    if exchange.carried is not None and exchange.carried.lines.startswith(b"Location:"):
+        exchange.carried = None
 
 
 def absolute(client: ClientSide, path: bytes) -> bytes:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 
 from dyups.interfaces import Getter
-from dyups.proxy.added import value_of
+from dyups.proxy.added import TRAILED, value_of
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.filepaths import path_of, root_of
 
@@ -32,6 +32,12 @@ def _sent(name: str) -> Getter:
     """``$sent_http_NAME``: a field of the answer, ``_`` for ``-``."""
     field = name.replace("_", "-").encode()
     return lambda x: value_of(x.sent, field)
+
+
+def _trailer(name: str) -> Getter:
+    """``$sent_trailer_NAME``: a field behind the body, for those that follow it and for the access log."""
+    field = name.replace("_", "-").encode()
+    return lambda x: value_of(x.user.get(TRAILED, b""), field)
 
 
 def _upstream(name: str) -> Getter:
@@ -58,6 +64,7 @@ def _upstream_cookie(name: str) -> Getter:
 
 FAMILIES: dict[str, Callable[[str], Getter]] = {
     "sent_http_": _sent,
+    "sent_trailer_": _trailer,
     "upstream_http_": _upstream,
     "upstream_cookie_": _upstream_cookie,
 }

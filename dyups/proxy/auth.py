@@ -86,11 +86,8 @@ def _judge(exchange: Exchange, verdict: Verdict, realm: bytes, path: bytes, user
         return GRANTED
     name, file = printable(user), printable(path)
     if verdict is Verdict.UNREADABLE:
-        complain(
-            "crit", exchange.client.context(f'crypt() failed: the hash of user "{name}" is of no known kind')
-        )
-        return 500
-    if verdict is Verdict.UNKNOWN:
+        reason = f'user "{name}": the hash in "{file}" is of no known kind'
+    elif verdict is Verdict.UNKNOWN:
         reason = f'user "{name}" was not found in "{file}"'
     else:
         reason = f'user "{name}": password mismatch'

@@ -134,6 +134,10 @@ class ClientSide(Protocol):
         """The connection's number and how many requests it has had, this one included."""
         ...
 
+    def pipelined(self) -> bool:
+        """Had the request begun to come before the one before it was answered."""
+        ...
+
 
 class PhasedClient(ClientSide, Protocol):
     """A client whose request goes through phases that may wait."""

@@ -148,6 +148,7 @@ class ClientConnection(ClientPhases):
             self._begin(data, end)
             if self.state != HEAD or self.write_blocked or not self._ahead:
                 return
+            self._ahead_of = self._requests + 1
             data = self._ahead
 
     def _part_of_head(self, data: bytes) -> None:

@@ -55,6 +55,7 @@ class ErrorPageTable:
             _send_to(client, target, held or exchange.held)
         else:
             code = page.answer if page.answer in _REDIRECTS else 302
+            answers.drop_location(exchange)
             answers.send_small_page(client, code, b"Location: %b\r\n" % clean(target))
         return True
 

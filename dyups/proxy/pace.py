@@ -38,6 +38,7 @@ class ClientPace:
 
     __slots__ = (
         "_ahead",
+        "_ahead_of",
         "_answered",
         "_client_address",
         "_close",
@@ -89,6 +90,8 @@ class ClientPace:
         self._local_address: tuple[bytes, int] | None = None
         self._paused = False
         self._requests = 0
+        self._ahead_of = -1
+        """The number of the last request that was pipelined."""
         self._sink: BodySink = DISCARD
         self.secured: TlsSide | None = None
         """What stands between us and the network where the address speaks TLS."""
@@ -125,6 +128,10 @@ class ClientPace:
     def connection_numbers(self) -> tuple[int, int]:
         """See :class:`~dyups.proxy.client.ClientSide`."""
         return self._number, self._requests
+
+    def pipelined(self) -> bool:
+        """See :class:`~dyups.proxy.client.ClientSide`."""
+        return self._ahead_of == self._requests
 
     # -- the end -------------------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ class ClientPhases(ClientAnswers):
         server = exchange.server
         method = exchange.head.method
         if method == b"TRACE" or method == b"CONNECT":
+            self.close_after()  # what follows may be meant for somebody else (ngx_http_process_request_header)
             answers.send_page(self, 405)
             return DISCARD
         if server.steps:
@@ -53,8 +54,10 @@ class ClientPhases(ClientAnswers):
         verdict = run_steps(exchange, route.steps)
         if verdict == DONE:
             return DISCARD
-        if verdict == AGAIN or (verdict != BREAK and exchange.uri is not uri):
-            return self.locate_again(body, ended)
+        if verdict == AGAIN or exchange.uri is not uri:
+            if verdict != BREAK:
+                return self.locate_again(body, ended)
+            exchange.place_lost = True  # ngx_http_script_break_code
         route = exchange.route  # an "if" may have put another in its place
         if route.phases:
             return Passage(self, route.phases, body, ended).begin()

@@ -363,3 +363,7 @@ class ResourceClient:
     def connection_numbers(self) -> tuple[int, int]:
         """A site does not number its connections."""
         return 0, 1
+
+    def pipelined(self) -> bool:
+        """See :class:`~dyups.proxy.client.ClientSide`."""
+        return False

@@ -61,6 +61,7 @@ class SubRequest:
         self._forwarding: Forwarding | None = None
         self._address, self._local = parent.client_address(), parent.local_address()
         self._numbers = parent.connection_numbers()
+        self._pipelined = parent.pipelined()
         self._parent = parent
         self._detached = detached
         exchange = self.exchange = Exchange(self)
@@ -118,8 +119,10 @@ class SubRequest:
         verdict = run_steps(exchange, route.steps)
         if verdict == DONE:
             return DISCARD
-        if verdict == AGAIN or (verdict != BREAK and exchange.uri is not uri):
-            return self.locate_again(body, True)
+        if verdict == AGAIN or exchange.uri is not uri:
+            if verdict != BREAK:
+                return self.locate_again(body, True)
+            exchange.place_lost = True
         route = exchange.route
         if route.phases:
             return Passage(self, route.phases, body, True).begin()
@@ -247,6 +250,10 @@ class SubRequest:
     def connection_numbers(self) -> tuple[int, int]:
         """Of the client's connection."""
         return self._numbers
+
+    def pipelined(self) -> bool:
+        """See :class:`~dyups.proxy.client.ClientSide`."""
+        return self._pipelined
 
 
 def _without_chunks(head: RequestHead) -> RequestHead:

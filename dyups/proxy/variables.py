@@ -199,6 +199,7 @@ _PLAIN: dict[str, Getter] = {
     "msec": _msec,
     "nginx_version": lambda x: VERSION.encode(),
     "pid": lambda x: _number(os.getpid()),
+    "pipe": lambda x: b"p" if x.client.pipelined() else b".",
     "proxy_add_x_forwarded_for": _forwarded_for,
     "proxy_host": lambda x: x.proxy_host,
     "proxy_port": _proxy_port,

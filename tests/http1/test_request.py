@@ -54,6 +54,14 @@ REFUSED: list[tuple[int, str, bytes]] = [
     (400, "an empty coding", head(b"Transfer-Encoding:")),
     (400, "a coding in HTTP/1.0", head(b"Transfer-Encoding: chunked", line=b"GET / HTTP/1.0")),
     (400, "an unknown coding in HTTP/1.0", head(b"Transfer-Encoding: gzip", line=b"GET / HTTP/1.0")),
+    *(
+        (400, f"two of {name.decode()}", head(name + b": a", name.lower() + b": b"))
+        for name in (b"Authorization", b"Content-Range", b"Expect", b"If-Match", b"If-Modified-Since")
+    ),
+    *(
+        (400, f"two of {name.decode()}", head(name + b": a", b"X: y", name + b": a"))
+        for name in (b"If-None-Match", b"If-Range", b"If-Unmodified-Since")
+    ),
     (501, "identity", head(b"Transfer-Encoding: identity")),
     (501, "gzip", head(b"Transfer-Encoding: gzip")),
     (501, "gzip under chunked", head(b"Transfer-Encoding: gzip, chunked")),
@@ -191,6 +199,7 @@ class LineTests(SynchronousTestCase):
             (b"127.0.0.1:80", b"127.0.0.1"),
             (b"[::1]:8080", b"[::1]"),
             (b"[FE80::1]", b"[fe80::1]"),
+            (b"[v1F.a!$&'()*+,;=-._~:z]:80", b"[v1f.a!$&'()*+,;=-._~:z]"),
             (b"a.example:", b"a.example"),
             (b"dyups_test", b"dyups_test"),
             (b"a%20b~!$&'()*+,;=", b"a%20b~!$&'()*+,;="),

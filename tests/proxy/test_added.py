@@ -95,6 +95,11 @@ class AddedTests(SynchronousTestCase):
         fields = self.fields("default_type text/css; add_header X-Type $sent_http_content_type;")
         self.assertEqual(fields["x-type"], "text/css")
 
+    def test_one_after_the_other(self) -> None:
+        """A field can say what those before it have added."""
+        fields = self.fields("add_header A 1; add_header A 2; add_header B $sent_http_a;")
+        self.assertEqual(fields["b"], "1, 2")
+
     def test_charset(self) -> None:
         """The charset is said of texts, not of what says one already, nor of other types, nor of redirects."""
         found = [
@@ -141,6 +146,18 @@ class AddedTests(SynchronousTestCase):
             body = head(client.read())[2]
             chunks = b"".join([b"%d\r\n%b\r\n" % (len(piece), piece) for piece in pieces])
             self.assertEqual(body, chunks + b"0\r\nX-Sent: /p\r\n\r\n")
+
+    def test_sent_trailers(self) -> None:
+        """A field behind the body can say what stands before it there; the next request knows nothing of it."""
+        world = World(
+            "server { listen 8080; location / { add_trailer A 1; add_trailer A 2; add_trailer B $sent_trailer_a;"
+            " return 200 x; } location /next { return 200 $sent_trailer_a|; } }"
+        )
+        client = world.client()
+        client.say(get("/"))
+        self.assertTrue(client.read().endswith(b"\r\n0\r\nA: 1\r\nA: 2\r\nB: 1, 2\r\n\r\n"))
+        client.say(get("/next"))
+        self.assertEqual(head(client.read())[2], b"|")
 
     def test_nothing(self) -> None:
         """A location that adds nothing has nothing to run."""

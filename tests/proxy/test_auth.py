@@ -58,9 +58,17 @@ class Basic(SynchronousTestCase):
         self.assertIn('user "ann": password mismatch', self.said[0][1])
         self.assertIn('user "eve" was not found in', self.said[1][1])
 
+    def test_file_of_variable(self) -> None:
+        """A file that a variable names stands beside the configuration as well, unless its path is absolute."""
+        world = self.world(path="$arg_f")  # World's configuration stands in the root folder
+        for file, status in ((self.path, 200), (self.path[1:], 200), ("none", 403)):
+            asked = get(f"/?f={file}", "one", basic("ann", "secret"))
+            self.assertEqual(head(world.ask(asked))[0], status, file)
+
     def test_odd_hash(self) -> None:
-        """A hash of no known kind is our mistake: 500."""
-        self.assertEqual(self.answer(self.world(), basic("bad", "x"))[0], 500)
+        """A hash of no known kind is nobody's password, and the log says why."""
+        self.assertEqual(self.answer(self.world(), basic("bad", "x"))[0], 401)
+        self.assertIn('user "bad": the hash in ', self.said[0][1])
 
     def test_files(self) -> None:
         """A missing file is 403, one that cannot be read 500, as nginx has it."""

@@ -79,6 +79,20 @@ class ErrorPageTests(SynchronousTestCase):
             self.assertEqual((answer[0], answer[1]["location"]), (status, location))
             self.assertIn(b"<h1>", answer[2])
 
+    def test_page_of_redirect(self) -> None:
+        """A redirect that has a page of its own is still one; a page that redirects does so on its own."""
+        world = World(
+            "server { listen 8080; absolute_redirect off; error_page 302 /page; error_page 307 /on;"
+            " location /a { return 302 /b; } location /c { return 307 /d; }"
+            " location /page { return 200 text; } location /on { return 301 /e; } }"
+        )
+        answer = world.ask(get("/a"))
+        self.assertEqual(
+            (head(answer)[0], head(answer)[1]["location"], head(answer)[2]), (302, "/b", b"text")
+        )
+        answer = world.ask(get("/c"))
+        self.assertEqual((answer.count(b"Location:"), head(answer)[1]["location"]), (1, "/e"))
+
     def test_not_twice(self) -> None:
         """An error page that fails has its own status and the small page, unless pages are recursive."""
         status, body = self.answer("/broken")

@@ -109,8 +109,9 @@ class RedirectTests(SynchronousTestCase):
         self.assertEqual(head(client.read())[0], 413)
 
     def test_methods(self) -> None:
-        """TRACE and CONNECT are nothing for a proxy."""
+        """TRACE and CONNECT are nothing for a proxy, and nobody knows what comes behind them."""
         world = World(CONFIG)
         for method in ("TRACE", "CONNECT"):
-            answer = world.ask(f"{method} / HTTP/1.1\r\nHost: a\r\n\r\n".encode())
-            self.assertEqual(head(answer)[0], 405)
+            answer = world.ask(f"{method} / HTTP/1.1\r\nHost: a\r\n\r\n".encode() + get("/"))
+            self.assertEqual((head(answer)[0], answer.count(b"HTTP/1.1 ")), (405, 1))
+            self.assertEqual(head(answer)[1]["connection"], "close")

@@ -91,6 +91,7 @@ class RewriteTests(SynchronousTestCase):
         for step, target in (
             ("rewrite ^/a/(.*) /b/$1 break; proxy_pass http://127.0.0.1:9001;", b"/b/x%20y?q"),
             ("rewrite ^/a/(.*) /b/$1 break; proxy_pass http://127.0.0.1:9001/c/;", b"/b/x%20y?q"),
+            ("rewrite ^/a/(.*) /b/$1; break; proxy_pass http://127.0.0.1:9001/c/;", b"/b/x%20y?q"),
             ("proxy_pass http://127.0.0.1:9001/c/;", b"/c/x%20y?q"),
         ):
             world = World(f"server {{ listen 8080; location /a/ {{ {step} }} }}")

@@ -82,6 +82,7 @@ ROWS = [
     ("$connection", "1"),
     ("$connection_requests", "1"),
     ("$proxy_host", ""),
+    ("$pipe", "."),
     ("$proxy_port", ""),
     ("$proxy_add_x_forwarded_for", r"1\.1\.1\.1, 192\.0\.2\.7"),
     ("$upstream_addr", ""),

@@ -30,8 +30,11 @@ def _file(call: Call) -> Template:
     if not has_variables(text):
         return constant(call.scope.beside(text))
     found = call.scope.template(text)
-    if text.startswith("$") or os.path.isabs(text):
+    if os.path.isabs(text):
         return found
+    if text.startswith("$"):
+        folder = os.fsencode(os.path.join(call.scope.beside(""), ""))
+        return Template(text, lambda exchange: os.path.join(folder, found.render(exchange)))
     return concatenate([constant(os.path.join(call.scope.beside(""), "")), found])
 
 
