@@ -48,16 +48,19 @@ def _upstream(name: str) -> Getter:
 
 
 def _upstream_cookie(name: str) -> Getter:
-    """``$upstream_cookie_NAME``: the value that the server gave a cookie, the last one if there are several."""
+    """``$upstream_cookie_NAME``: the value that the server gave a cookie, the first one if there are several.
+
+    Only spaces may stand beside the ``=`` (``ngx_http_parse_set_cookie_lines``).
+    """
     wanted = name.encode()
 
     def read(x: Exchange) -> bytes:
-        found = b""
         for field in x.upstream_head.fields if x.upstream_head is not None else ():
             if field.name == b"set-cookie":
-                key, _, value = field.value.partition(b";")[0].partition(b"=")
-                found = value.strip() if key.strip().lower() == wanted else found
-        return found
+                key, equals, value = field.value.partition(b";")[0].partition(b"=")
+                if equals and key.rstrip(b" ").lower() == wanted:
+                    return value.lstrip(b" ")
+        return b""
 
     return read
 

@@ -7,7 +7,9 @@ of the connection.
 
 from __future__ import annotations
 
-from dyups.config.networks import ANY, Network, number_of
+import socket
+
+from dyups.config.networks import ANY, UNIX, Network, number_of
 from dyups.config.parser import encode
 from dyups.config.realip import RealIpSettings
 from dyups.config.values import parse_server_address
@@ -31,7 +33,7 @@ class RealIp:
         if exchange.real_address is None:
             found = self._found(exchange)
             if found is not None:
-                exchange.real_address = found
+                exchange.real_address = as_shown(found[0]), found[1]
         return NEXT
 
     def _found(self, exchange: Exchange) -> tuple[bytes, int] | None:
@@ -45,6 +47,14 @@ class RealIp:
         if not value:
             return None
         return said_address(value, client.client_address()[0], self._trusted, recursive=self._recursive)
+
+
+def as_shown(address: bytes) -> bytes:
+    """An address as the system writes it (``ngx_sock_ntop``): of IPv6 addresses there are many spellings."""
+    if b":" not in address or number_of(address).family == UNIX:
+        return address
+    packed = socket.inet_pton(socket.AF_INET6, address.decode("latin-1").partition("%")[0])
+    return socket.inet_ntop(socket.AF_INET6, packed).encode()
 
 
 def trusts(trusted: tuple[Network, ...], address: bytes) -> bool:

@@ -160,8 +160,13 @@ def _remote_port(x: Exchange) -> bytes:
 
 
 def _per_attempt(read: Callable[[AttemptRecord], bytes]) -> Getter:
-    """One value per server that was asked, joined as nginx does it: ``a, b``."""
-    return lambda x: b", ".join([read(record) for record in x.attempts])
+    """One value per server that was asked, joined as nginx does it: ``a, b``, and ``a : b`` over a redirect."""
+
+    def joined(x: Exchange) -> bytes:
+        values = [read(record) if record.address else b":" for record in x.attempts]
+        return b", ".join(values).replace(b", :, ", b" : ")
+
+    return joined
 
 
 def _seconds(value: float) -> bytes:
@@ -173,11 +178,10 @@ _PER_ATTEMPT: dict[str, Getter] = {
     "upstream_status": _per_attempt(lambda record: b"%d" % record.status if record.status else b"-"),
     "upstream_connect_time": _per_attempt(lambda record: _seconds(record.connect_time)),
     "upstream_header_time": _per_attempt(lambda record: _seconds(record.header_time)),
-    "upstream_response_time": _per_attempt(
-        lambda record: _seconds(
-            record.response_time if record.response_time >= 0 else monotonic() - record.began
-        )
-    ),
+    "upstream_response_time": _per_attempt(lambda record: _seconds(record.response_time)),
+    "upstream_bytes_sent": _per_attempt(lambda record: _number(record.sent)),
+    "upstream_bytes_received": _per_attempt(lambda record: _number(record.received)),
+    "upstream_response_length": _per_attempt(lambda record: _number(record.received - record.before_body)),
 }
 
 _PLAIN: dict[str, Getter] = {

@@ -59,6 +59,17 @@ class Requests(SynchronousTestCase):
         self.assertEqual(self.answer(named, *lists), b"203.0.113.1  192.0.2.7")
         self.assertEqual(self.answer(named, "X-Real-IP: 1.1.1.1"), b"192.0.2.7 54321 192.0.2.7")
 
+    def test_spellings(self) -> None:
+        """An IPv6 address reads as the system writes it, however it was sent; what is none stays as it is."""
+        for sent, shown in (
+            ("2001:Db8:0::0:1", b"2001:db8::1"),
+            ("[2001:DB8::A]:99", b"2001:db8::a 99"),
+            ("::ffff:1.2.3.4", b"::ffff:1.2.3.4"),
+            ("1.2.3.4", b"1.2.3.4"),
+        ):
+            got = self.answer("set_real_ip_from 192.0.2.7;", f"X-Real-IP: {sent}")
+            self.assertTrue(got.startswith(shown + b" "), (sent, got))
+
     def test_strangers(self) -> None:
         """Whoever is not trusted is not believed."""
         self.assertEqual(

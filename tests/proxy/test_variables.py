@@ -90,6 +90,9 @@ ROWS = [
     ("$upstream_response_time", ""),
     ("$upstream_connect_time", ""),
     ("$upstream_header_time", ""),
+    ("$upstream_bytes_sent", ""),
+    ("$upstream_bytes_received", ""),
+    ("$upstream_response_length", ""),
     ("$1-$tail", "path-x"),
     ("$own", "set"),
 ]
@@ -198,6 +201,53 @@ class ProxiedTests(SynchronousTestCase):
         self.assertEqual(self.read("upstream_status", exchange), "201")
         for name in ("upstream_response_time", "upstream_connect_time", "upstream_header_time"):
             self.assertRegex(self.read(name, exchange), r"\A\d\.\d{3}\Z")
+
+    def test_counted(self) -> None:
+        """Bytes for and from the server: all of them, and those of its body alone."""
+        world, exchange = self.exchange()
+        server = world.servers[0]
+        asked = server.read()
+        parts = (b"HTTP/1.1 200 OK\r\nTransfer-", b"Encoding: chunked\r\n\r\n2\r\nhi\r\n", b"0\r\n\r\n")
+        server.say(parts[0])
+        self.assertEqual(self.read("upstream_bytes_received", exchange), "0")
+        server.say(parts[1])
+        self.assertEqual(self.read("upstream_response_time", exchange), "-")
+        server.say(parts[2])
+        sizes = (len(asked), sum(map(len, parts)), len(b"2\r\nhi\r\n0\r\n\r\n"))
+        names = ("upstream_bytes_sent", "upstream_bytes_received", "upstream_response_length")
+        self.assertEqual([self.read(name, exchange) for name in names], [str(size) for size in sizes])
+
+    def test_counted_anew(self) -> None:
+        """A connection that is used again counts each answer by itself, and a body belongs to what was sent."""
+        world = World(
+            "server { listen 8080; location / { proxy_pass http://127.0.0.1:9001;"
+            ' add_header X-Sizes "$upstream_bytes_sent $upstream_bytes_received"; } }'
+        )
+        client = world.client()
+        for body in (b"12345", b""):
+            client.say(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+            asked = world.servers[0].read()
+            self.assertTrue(asked.endswith(b"\r\n\r\n" + body))
+            answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+            world.servers[0].say(answer)
+            found = head(client.read())[1]["x-sizes"]
+            self.assertEqual(found, f"{len(asked)} {len(answer)}")
+        self.assertEqual(len(world.servers), 1)
+
+    def test_redirected(self) -> None:
+        """What was asked before a redirect within the server, and after it, has a colon between."""
+        world = World(
+            "server { listen 8080; proxy_intercept_errors on; error_page 404 = /second;"
+            " location / { proxy_pass http://127.0.0.1:9001; }"
+            " location /second { error_page 404 /none; proxy_pass http://127.0.0.1:9002;"
+            '  add_header X-Asked "$upstream_status $upstream_addr"; } }'
+        )
+        client = world.client()
+        client.say(get("/"))
+        world.servers[0].say(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        world.servers[1].say(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        found = head(client.read())[1]["x-asked"]
+        self.assertEqual(found, "404 : 200 127.0.0.1:9001 : 127.0.0.1:9002")
 
     def test_two_servers(self) -> None:
         """One value for each server that was asked, a comma between; a dash where it never came to that."""
