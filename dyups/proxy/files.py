@@ -201,6 +201,10 @@ def _send_ranges(
 
 
 def _send_parts(exchange: Exchange, fd: int, status: int, lines: bytes, parts: list[Part]) -> BodySink:
+    if exchange.error_status in (204, 304):  # error_page says so: there is no body
+        os.close(fd)
+        answers.send(exchange.client, status, b"", b"")
+        return DISCARD
     adds = exchange.route.adds
     if adds is not None and adds.trails(exchange, exchange.error_status or status):
         lines = without(lines, _LENGTH) + answers.CHUNKED

@@ -135,11 +135,13 @@ class Relay:
             client.close_after()  # the server answered before it had the whole request
         length = head.content_length
         no_body = exchange.head.method == b"HEAD" or status == 204 or status == 304
-        swapped = self._plan.shape is not None and self._plan.shape.swaps_head(exchange)
+        bare = exchange.error_status == 204 or exchange.error_status == 304  # error_page says so
+        swapped = bare or (self._plan.shape is not None and self._plan.shape.swaps_head(exchange))
         if no_body or swapped:
             # RFC 9110 section 8.6: 204 has no Content-Length, whatever the server says.
             told = b"Content-Length: %d\r\n" % (length if no_body else 0)
-            self._write_head(head, told if (length >= 0 or swapped) and status != 204 else b"", b"")
+            tells = (length >= 0 or swapped) and status != 204 and not bare
+            self._write_head(head, told if tells else b"", b"")
             self._finish(head.keep_alive and not rest and not swapped)
         elif length >= 0:
             self._answer_length(head, length, rest, link)

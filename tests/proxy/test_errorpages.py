@@ -37,6 +37,8 @@ server {
     location /twice { recursive_error_pages on; error_page 402 = /again; error_page 410 = /echo; return 402; }
     location /again { recursive_error_pages on; error_page 410 = /echo; return 410; }
     location @named { proxy_pass http://one; }
+    location /empty { error_page 404 =204 @named; return 404; }
+    location /same { error_page 404 =304 @named; return 404; }
 }
 """
 
@@ -51,6 +53,20 @@ class ErrorPageTests(SynchronousTestCase):
         """Status and body for ``path``."""
         status, _, body = head(self.world.ask(get(path)))
         return status, body
+
+    def test_no_body(self) -> None:
+        """What a server has to say to a status without a body is not taken for the next answer."""
+        for path, status in (("/empty", b"204"), ("/same", b"304")):
+            world = World(CONFIG)
+            client = world.client()
+            client.say(get(path))
+            world.servers[0].say(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody")
+            got = client.read()
+            self.assertTrue(got.startswith(b"HTTP/1.1 " + status), got)
+            self.assertTrue(got.endswith(b"\r\n\r\n"), got)
+            self.assertNotIn(b"Content-Length", got)
+            client.say(get("/teapot"))
+            self.assertEqual(len(world.servers), 2)
 
     def test_path(self) -> None:
         """A path is asked for as a GET, internally, with its own arguments; the status stays."""

@@ -155,6 +155,13 @@ class FileTests(SynchronousTestCase):
             status, _, body = self.ask("/none", line, text=text)
             self.assertEqual((status, body), (404, b"0123456789"))
 
+    def test_as_error_page_without_a_body(self) -> None:
+        """With a status that has no body a file leaves none behind for the next answer."""
+        for status in (204, 304):
+            found, fields, body = self.ask("/none", text=f"error_page 404 ={status} /a.html;")
+            self.assertEqual((found, body), (status, b""))
+            self.assertNotIn("content-length", fields)
+
     def test_rewritten_alias(self) -> None:
         """An alias does not know where a rewritten path leads."""
         text = f"location /x/ {{ alias {self.folder}/; rewrite ^ /a.html break; }}"
