@@ -104,6 +104,10 @@ def send_page(client: ClientSide, status: int, more: bytes = b"", held: bytes | 
     ``held`` is what came of the request's body so far, None where that is not known any more.
     """
     exchange = client.exchange
+    if status == 444:  # NGX_HTTP_CLOSE, whoever says it: try_files, limit_req_status
+        exchange.status = status
+        client.cut()
+        return
     if status in CLOSING:
         client.close_after()
     pages = exchange.route.error_pages

@@ -37,6 +37,14 @@ class TryFilesTests(SynchronousTestCase):
         self.assertEqual(self.answer(text, "/sub/"), (200, b"index"))
         self.assertEqual(self.answer("location / { try_files $uri /none =418; }", "/sub")[0], 418)
 
+    def test_silence(self) -> None:
+        """444 closes the connection without an answer."""
+        world = self.world("error_page 444 /a.txt; location / { try_files /none =444; }")
+        client = world.client()
+        client.say(get("/x"))
+        self.assertTrue(client.closed)
+        self.assertEqual(client.read(), b"")
+
     def test_elsewhere(self) -> None:
         """The last argument is a path with arguments, a named location or a status."""
         show = 'location /show { internal; return 200 "$uri $args"; } location @n { return 200 named; }'
