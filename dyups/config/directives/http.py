@@ -199,7 +199,7 @@ _HARMLESS: tuple[Entry, ...] = (
         harmless(name, _ANYWHERE, words("…", 1, None), _AS_THEY_COME, several=True)
         for name in _COMPRESSION.split()
     ),
-    harmless("log_subrequest", _ANYWHERE, FLAG, "There are no subrequests."),
+    harmless("log_subrequest", _ANYWHERE, FLAG, "Subrequests are not logged."),
     harmless("postpone_output", _ANYWHERE, SIZE, _STREAMS),
     harmless("proxy_cache", _ANYWHERE, ONLY_OFF, "Only ``off``: nothing is cached."),
     harmless("proxy_request_buffering", _ANYWHERE, FLAG, _STREAMS),
