@@ -174,6 +174,7 @@ class LocationSettings:
     default_type: str = "text/plain"
     error_log: tuple[ErrorLog, ...] = ()
     keepalive_requests: int = 1000
+    keepalive_time: float = 3600.0
     keepalive_timeout: float = 75.0
     keepalive_timeout_header: float = 0.0
     """The second argument of ``keepalive_timeout``: what ``Keep-Alive: timeout=`` says; 0 sends none."""

@@ -50,13 +50,14 @@ class ClientAnswers(ClientPace):
         return forwarding
 
     def answer_tail(self) -> bytes:
-        """Does the connection stay open: the client's wish, ``keepalive_requests``, ``keepalive_timeout``."""
+        """Does the connection stay open: the client's wish, ``keepalive_requests``, ``keepalive_time…``."""
         route = self.exchange.route
         if (
             self._close
             or not self.exchange.head.keep_alive
             or not route.keepalive_timeout
             or self._requests >= route.keepalive_limit
+            or self.exchange.started - self._since >= route.keepalive_time
             or self.plane.draining
         ):
             self._close = True

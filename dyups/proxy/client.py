@@ -134,6 +134,10 @@ class ClientSide(Protocol):
         """The connection's number and how many requests it has had, this one included."""
         ...
 
+    def connected_at(self) -> float:
+        """When the client connected, in ``time.monotonic`` seconds."""
+        ...
+
     def pipelined(self) -> bool:
         """Had the request begun to come before the one before it was answered."""
         ...

@@ -7,6 +7,7 @@ Back-pressure both ways, ``send_timeout``, ``lingering_close``: what holds for a
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from twisted.internet.interfaces import ITransport
@@ -49,6 +50,7 @@ class ClientPace:
         "_number",
         "_paused",
         "_requests",
+        "_since",
         "_sink",
         "_unsent",
         "announced",
@@ -92,6 +94,7 @@ class ClientPace:
         self._requests = 0
         self._ahead_of = -1
         """The number of the last request that was pipelined."""
+        self._since = monotonic()
         self._sink: BodySink = DISCARD
         self.secured: TlsSide | None = None
         """What stands between us and the network where the address speaks TLS."""
@@ -128,6 +131,10 @@ class ClientPace:
     def connection_numbers(self) -> tuple[int, int]:
         """See :class:`~dyups.proxy.client.ClientSide`."""
         return self._number, self._requests
+
+    def connected_at(self) -> float:
+        """See :class:`~dyups.proxy.client.ClientSide`."""
+        return self._since
 
     def pipelined(self) -> bool:
         """See :class:`~dyups.proxy.client.ClientSide`."""

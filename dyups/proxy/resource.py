@@ -364,6 +364,10 @@ class ResourceClient:
         """A site does not number its connections."""
         return 0, 1
 
+    def connected_at(self) -> float:
+        """See :class:`~dyups.proxy.client.ClientSide`: of this request's connection nothing is known here."""
+        return self.exchange.started
+
     def pipelined(self) -> bool:
         """See :class:`~dyups.proxy.client.ClientSide`."""
         return False

@@ -91,6 +91,7 @@ class Route:
         "body_timeout",
         "error_pages",
         "keepalive_limit",
+        "keepalive_time",
         "keepalive_timeout",
         "kind",
         "level",
@@ -140,6 +141,7 @@ class Route:
             deadlines.limit(settings.keepalive_timeout) if settings.keepalive_timeout else 0.0
         )
         self.keepalive_limit = settings.keepalive_requests
+        self.keepalive_time = settings.keepalive_time
 
 
 class Level:

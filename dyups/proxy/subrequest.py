@@ -62,6 +62,7 @@ class SubRequest:
         self._address, self._local = parent.client_address(), parent.local_address()
         self._numbers = parent.connection_numbers()
         self._pipelined = parent.pipelined()
+        self._since = parent.connected_at()
         self._parent = parent
         self._detached = detached
         exchange = self.exchange = Exchange(self)
@@ -250,6 +251,10 @@ class SubRequest:
     def connection_numbers(self) -> tuple[int, int]:
         """Of the client's connection."""
         return self._numbers
+
+    def connected_at(self) -> float:
+        """See :class:`~dyups.proxy.client.ClientSide`."""
+        return self._since
 
     def pipelined(self) -> bool:
         """See :class:`~dyups.proxy.client.ClientSide`."""

@@ -191,6 +191,7 @@ _PLAIN: dict[str, Getter] = {
     "bytes_sent": lambda x: _number(x.head_sent + x.body_sent),
     "connection": _connection(0),
     "connection_requests": _connection(1),
+    "connection_time": lambda x: _seconds(monotonic() - x.client.connected_at()),
     "content_length": lambda x: x.head.value(b"content-length"),
     "content_type": lambda x: x.head.value(b"content-type"),
     "document_uri": _uri,

@@ -256,6 +256,9 @@ class VersionTests(SynchronousTestCase):
         client.say(get("/echo") * 4)
         said = [fields["connection"] for _, fields, _ in replies(client.read())]
         self.assertEqual(said, ["keep-alive", "keep-alive", "close"])
+        client = World("keepalive_time 0;" + CONFIG).client()
+        client.say(get("/echo"))
+        self.assertEqual((head(client.read())[1]["connection"], client.closed), ("close", True))
         client = World("keepalive_timeout 0;" + CONFIG).client()
         client.say(get("/echo"))
         self.assertEqual((head(client.read())[1]["connection"], client.closed), ("close", True))

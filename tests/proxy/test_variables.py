@@ -81,6 +81,7 @@ ROWS = [
     ("$bytes_sent", "0"),
     ("$connection", "1"),
     ("$connection_requests", "1"),
+    ("$connection_time", r"\d+\.\d\d\d"),
     ("$proxy_host", ""),
     ("$pipe", "."),
     ("$proxy_port", ""),

@@ -144,6 +144,12 @@ _LOCATION: tuple[Entry, ...] = (
     _location("default_type", TEXT, "text/plain", "The content type of texts that are answered from here."),
     _location("keepalive_requests", NUMBER, "1000", "How many requests a client's connection carries."),
     _location(
+        "keepalive_time",
+        TIME,
+        "1h",
+        "How long a client's connection carries requests: the first one that comes later ends it with its answer.",
+    ),
+    _location(
         "keepalive_timeout",
         Kind("timeout [header_timeout]", 1, 2, _keepalive_timeout),
         "75s",

@@ -11,7 +11,7 @@ _FAMILIES: dict[str, str] = {
         google_perftools_profiles mail rtmp ssl_engine ssl_object_cache_inheritable stream
     """,
     "Choosing a location": """
-        http3 keepalive_min_timeout keepalive_time post_action subrequest_output_buffer_size
+        http3 keepalive_min_timeout post_action subrequest_output_buffer_size
     """,
     "Variables": """
         geoip_city geoip_country geoip_org geoip_proxy geoip_proxy_recursive js_access
