@@ -115,6 +115,9 @@ def build_upstream(name: str, commands: Iterable[Directive], place: Place, scope
         draft.check_method(draft.method)
     if draft.companions:
         draft.fields["check"] = put_together(draft.fields.get("check"), draft.companions)
+    if all(server.backup for server in draft.servers):
+        # As nginx says when it makes the group; it is to read the dump, too.
+        raise ConfigError(f'no servers in upstream "{name}"', place.file, place.line)
     return UpstreamSpec(
         name,
         tuple(draft.servers),

@@ -20,11 +20,12 @@ from dyups.config.upstreams import parse_upstreams, print_upstream
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _PORT = "(?:[1-5][0-9]{4}|6553[0-5]|655[0-2][0-9]|65[0-4][0-9][0-9]|6[0-4][0-9]{3}|[1-9][0-9]{0,3})"
 
-#: A block as ``print_upstream`` writes it, where there is nothing to look up and nothing to check.
+#: A block as ``print_upstream`` writes it, where there is nothing to look up and nothing to check;
+#: one with ``backup`` is read, since it may have no other.
 _BLOCK = re.compile(
     r'upstream ([^\s;{}"\'\\$#]+) \{\n'
     rf"(?:    server {_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}:{_PORT}"
-    r"(?: weight=[1-9][0-9]{0,8}| max_(?:conns|fails)=[0-9]{1,9}| fail_timeout=[0-9]{1,9}s| backup| down)*;\n)+"
+    r"(?: weight=[1-9][0-9]{0,8}| max_(?:conns|fails)=[0-9]{1,9}| fail_timeout=[0-9]{1,9}s| down)*;\n)+"
     r"\}\n"
 )
 

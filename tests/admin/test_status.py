@@ -140,6 +140,7 @@ class FactsTests(SynchronousTestCase):
     @settings(deadline=None)
     def test_every_peer_once(self, servers: list[str]) -> None:
         """Whatever stands in an upstream, each of its peers is shown once, under a server that is written so."""
+        servers = ["127.0.0.1:3", *servers]
         literal = {"127.0.0.1": ("127.0.0.1",), "a.example": ("10.0.0.1", "10.0.0.2")}
         group = group_of("".join(f"server {server};" for server in servers), literal)
         facts = upstream_facts(group, 0.0)

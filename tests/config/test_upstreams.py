@@ -26,6 +26,7 @@ SEED = "server 127.0.0.1:8089;server 127.0.0.1:8088;"
 REFUSED = {
     "": "no servers are inside upstream in line 1",
     "\n": "no servers are inside upstream in line 1",
+    "server a backup; server b backup;": 'no servers in upstream "a" in line 1',
     "keepalive 3;": "no servers are inside upstream in line 1",
     "server": 'unexpected end of parameter, expecting ";" in line 1',
     "server;": 'invalid number of arguments in "server" directive in line 1',
@@ -187,7 +188,7 @@ class Bodies(SynchronousTestCase):
         """Every parameter of a server is read."""
         text = "server [::1]:81 weight=3 max_conns=7 max_fails=0 fail_timeout=1m backup down;"
         self.assertEqual(
-            parse_commands("a", text).servers,
+            parse_commands("a", text + "server b;").servers[:1],
             (ServerSpec("[::1]:81", "::1", 81, "", 3, 7, 0, 60.0, True, True),),
         )
 
@@ -383,7 +384,7 @@ class Printing(SynchronousTestCase):
         self, servers: list[tuple[str, int, int, int, int, str]], extra: list[str], name: str
     ) -> None:
         """What is printed reads back as the same upstream, as commands and as a block, one or many."""
-        spec = parse_commands(name, body_of(servers, extra))
-        self.assertEqual(len(spec.servers), len(servers))
+        spec = parse_commands(name, "server primary;" + body_of(servers, extra))
+        self.assertEqual(len(spec.servers), len(servers) + 1)
         self.assertEqual(parse_commands(name, print_commands(spec)), spec)
         self.assertEqual(parse_upstreams(print_upstream(spec) * 2, "d"), [spec, spec])

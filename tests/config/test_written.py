@@ -13,11 +13,12 @@ from dyups.config.upstreams import parse_commands, parse_upstreams, print_upstre
 from dyups.config.written import Written, cut, spec_of, text_of
 from dyups.upstream.resolve import is_literal
 
-PLAIN = "upstream one {\n    server 127.0.0.1:80 weight=2 max_fails=0 fail_timeout=5s backup;\n}\n"
+PLAIN = "upstream one {\n    server 127.0.0.1:80 weight=2 max_fails=0 fail_timeout=5s down;\n}\n"
 OTHERS = (
     "upstream two {\n    ip_hash;\n    server 127.0.0.1:80;\n}\n",
     "upstream two {\n    server app.example:80;\n}\n",
     "upstream two {\n    server unix:/run/a.sock;\n}\n",
+    "upstream two {\n    server 127.0.0.1:80;\n    server 127.0.0.1:81 backup;\n}\n",
     "upstream two {\n    server 127.0.0.1:80 route=a;\n}\n",
     'upstream two {\n    server "127.0.0.1:80";\n}\n',
     "upstream two {\n    # nothing\n    server 127.0.0.1:80;\n}\n",
