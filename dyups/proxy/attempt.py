@@ -117,7 +117,7 @@ class Forwarding(RequestBody):
             framing = b"Content-Length: %d\r\n" % len(gathered)
             exchange = self.client.exchange
             self._message = self._plan.head.write(exchange, self._plan.method(exchange), self._uri, framing)
-            self._keep(bytes(gathered))
+            self._keep(self._wire(bytes(gathered), True))
             self._attempt()
 
     # -- one attempt -------------------------------------------------------------------------------------------

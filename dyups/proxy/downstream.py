@@ -94,8 +94,8 @@ class ClientConnection(ClientPhases):
             self._over()
 
     def waits(self) -> bool:
-        """Is it idle, between two requests?"""
-        return self.state == HEAD and self._requests > 0 and not self._started_head
+        """Is it idle, before a request that has not begun to come?"""
+        return self.state == HEAD and not self._started_head
 
     # -- what the client sends ---------------------------------------------------------------------------------
 

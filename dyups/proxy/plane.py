@@ -82,6 +82,7 @@ class DataPlane:
         "_second",
         "_wall",
         "attempts_wanted",
+        "bodies_wanted",
         "channels",
         "counters",
         "deadlines",
@@ -116,6 +117,8 @@ class DataPlane:
         """The process is to end: connections close after the answer under way."""
         self.attempts_wanted = attempts_wanted
         """Some text of the configuration reads ``$upstream_*`` variables."""
+        self.bodies_wanted = False
+        """Some text of the configuration reads ``$request_body``."""
         self.edits: Callable[[Location], HeadEdits | None] = _unedited
         """What scripts and hooks of a location change in heads of servers."""
         self.names: TargetNames | None = None

@@ -12,6 +12,8 @@ from dyups.proxy.relay import Relay
 
 #: Bytes of a request's body that are kept to be sent again; beyond that a request is asked once.
 MOST_HELD: Final = 65536
+#: Where ``exchange.user`` has the body (``$request_body``); no variable can have this name.
+BODY_TEXT: Final = "request body"
 
 
 class RequestBody(Relay):
@@ -34,10 +36,19 @@ class RequestBody(Relay):
         return b"" if body is None else b"Content-Length: %d\r\n" % len(body)
 
     def _wire(self, data: bytes, ended: bool) -> bytes:
+        if data and self.plane.bodies_wanted:
+            self._note(data)
         if not self._chunks_in:
             return data
         framed = chunk(data) if data else b""
         return framed + LAST_CHUNK if ended else framed
+
+    def _note(self, data: bytes) -> None:
+        """Keep the text itself, too; of one that is too long there is none, as in nginx of one that is in a file."""
+        user = self.client.exchange.user
+        first = self._replayable and not self._held
+        text = data if first else user.get(BODY_TEXT, b"") + data
+        user[BODY_TEXT] = text if self._replayable and len(text) <= MOST_HELD else b""
 
     def _keep(self, wire: bytes) -> None:
         if wire and self._replayable:

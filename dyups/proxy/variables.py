@@ -22,6 +22,8 @@ from dyups.config.variables import WithUser
 from dyups.interfaces import Getter, VariableTable
 from dyups.proxy import answervariables, tlsvariables
 from dyups.proxy.exchange import AttemptRecord, Exchange
+from dyups.proxy.requestbody import BODY_TEXT
+from dyups.proxy.tallies import connections
 
 _HOSTNAME = socket.gethostname().lower().encode()
 
@@ -121,6 +123,11 @@ def _connection(index: int) -> Getter:
     return lambda x: b"%d" % x.client.connection_numbers()[index]
 
 
+def _connections(what: str) -> Getter:
+    """Of this process alone, as ``stub_status`` names them."""
+    return lambda x: b"%d" % connections(x.client.plane)[what]
+
+
 def _port(number: int) -> bytes:
     return b"%d" % number if number else b""
 
@@ -191,6 +198,10 @@ _PLAIN: dict[str, Getter] = {
     "bytes_sent": lambda x: _number(x.head_sent + x.body_sent),
     "connection": _connection(0),
     "connection_requests": _connection(1),
+    "connections_active": _connections("active"),
+    "connections_reading": _connections("reading"),
+    "connections_waiting": _connections("waiting"),
+    "connections_writing": _connections("writing"),
     "connection_time": lambda x: _seconds(monotonic() - x.client.connected_at()),
     "content_length": lambda x: x.head.value(b"content-length"),
     "content_type": lambda x: x.head.value(b"content-type"),
@@ -219,6 +230,7 @@ _PLAIN: dict[str, Getter] = {
     "remote_port": _remote_port,
     "remote_user": _remote_user,
     "request": lambda x: x.head.line,
+    "request_body": lambda x: x.user.get(BODY_TEXT, b""),
     "request_id": _request_id,
     "request_length": lambda x: _number(x.head.length + x.received),
     "request_method": lambda x: x.head.method,
@@ -292,12 +304,15 @@ class ProxyVariables:
     def __init__(self) -> None:
         self.attempts_wanted = False
         """A text read so far uses a ``$upstream_*`` variable."""
+        self.bodies_wanted = False
+        """A text read so far uses ``$request_body``."""
 
     def lookup(self, name: str) -> Getter | None:
         """See :class:`~dyups.interfaces.VariableTable`."""
         if name in _PER_ATTEMPT:
             self.attempts_wanted = True
             return _PER_ATTEMPT[name]
+        self.bodies_wanted = self.bodies_wanted or name == "request_body"
         plain = _PLAIN.get(name) or tlsvariables.GETTERS.get(name) or answervariables.GETTERS.get(name)
         if plain is not None:
             return plain

@@ -212,7 +212,10 @@ class _Channel:
             client.close_after()  # only the connection's end tells where the body ends
         line = b"HTTP/1.1 %d %b" % (status, clean(reason) or PHRASES.get(status, b""))
         start = client.plane.head_start(line, exchange.route.settings.server_tokens)
-        message = b"%b%b%b" % (start, b"".join(lines), client.answer_tail())
+        sent_on = b"".join(lines)
+        if exchange.route.adds is not None:
+            sent_on = exchange.route.adds.apply(exchange, sent_on)
+        message = b"%b%b%b" % (start, sent_on, client.answer_tail())
         exchange.head_sent = len(message)
         client.write(message)
 

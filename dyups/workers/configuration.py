@@ -42,6 +42,8 @@ class Configuration:
     settings: Settings
     attempts_wanted: bool
     """Some text reads ``$upstream_*`` variables."""
+    bodies_wanted: bool = False
+    """Some text reads ``$request_body``."""
     serve_as: Choice = NO_CHOICE
     """Whom workers become; nobody else where a worker built it."""
     certificates: Mapping[str, bytes] = field(default_factory=dict, repr=False)
@@ -75,4 +77,5 @@ def built(tree: Tree, prefix: str, error_log: str | None) -> Configuration:
     default = os.path.join(settings.prefix, DEFAULT_ERROR_LOG)
     if error_log and settings.error_log == (ErrorLog(default),):
         settings = replace(settings, error_log=(ErrorLog(os.path.join(settings.prefix, error_log)),))
-    return Configuration(tree, prefix, error_log, settings, variables.attempts_wanted)
+    wanted = variables.attempts_wanted, variables.bodies_wanted
+    return Configuration(tree, prefix, error_log, settings, *wanted)

@@ -85,6 +85,7 @@ class ServingProcess(Service):
             query_of(dict(truth.constants)),
             checks=lambda: succeed(self._health.report()),
             attempts_wanted=configuration.attempts_wanted,
+            bodies_wanted=configuration.bodies_wanted,
             scripts=ProcessScripts(http, self.verbs, reactor),
             certificates=configuration.certificates,
         )

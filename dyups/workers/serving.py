@@ -59,6 +59,7 @@ class ServingSide:
         query: NameQuery,
         *,
         attempts_wanted: bool,
+        bodies_wanted: bool = False,
         checks: Report = nothing_checked,
         certificates: Mapping[str, bytes] | None = None,
         scripts: ProcessScripts | None = None,
@@ -71,6 +72,7 @@ class ServingSide:
         self._everyone = everyone or (lambda: succeed([self.totals()]))
         deadlines = Deadlines(reactor, period_for(limits_of(http)), self._tick)
         self.plane = DataPlane(upstreams, deadlines, dial_through(reactor), attempts_wanted=attempts_wanted)
+        self.plane.bodies_wanted = bodies_wanted
         self.plane.names = TargetNames(Resolvers(reactor, self._in_thread))
         files = RememberingFiles(certificates)
         terms = TermsTable(files)

@@ -115,6 +115,7 @@ class Worker:
                 Place(zone.slot, configuration.settings.worker_processes),
             ),
             attempts_wanted=configuration.attempts_wanted,
+            bodies_wanted=configuration.bodies_wanted,
             certificates=snapshot.certificates,
             shared=zone.fd,
             everyone=self.link.totals,

@@ -229,6 +229,7 @@ class World:
         self.plane = DataPlane(
             self.upstreams, self.deadlines, self._dial, attempts_wanted=wanted, wall=lambda: 1_000_000_000
         )
+        self.plane.bodies_wanted = variables.bodies_wanted
         if names is not None:
             self.plane.names = TargetNames(names)
         self.plane.limits = LimitTables(self.http.limit_zones)

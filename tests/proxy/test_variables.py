@@ -80,6 +80,11 @@ ROWS = [
     ("$body_bytes_sent", "0"),
     ("$bytes_sent", "0"),
     ("$connection", "1"),
+    ("$connections_active", "1"),
+    ("$connections_reading", "0"),
+    ("$connections_writing", "1"),
+    ("$connections_waiting", "0"),
+    ("$request_body", ""),
     ("$connection_requests", "1"),
     ("$connection_time", r"\d+\.\d\d\d"),
     ("$proxy_host", ""),
@@ -281,6 +286,15 @@ class TableTests(SynchronousTestCase):
         self.assertFalse(table.attempts_wanted)
         table.lookup("upstream_status")
         self.assertTrue(table.attempts_wanted)
+
+    def test_bodies_wanted(self) -> None:
+        """Only ``$request_body`` makes us keep the text of bodies."""
+        table = ProxyVariables()
+        table.lookup("request")
+        self.assertFalse(table.bodies_wanted)
+        table.lookup("request_body")
+        table.lookup("request")
+        self.assertTrue(table.bodies_wanted)
 
     def test_of_run_time(self) -> None:
         """The commands of a POST may read what the configuration defines, and whatever is built in."""

@@ -196,6 +196,15 @@ class AnswerTests(SynchronousTestCase):
         for name in (b"Server", b"Date", b"Connection", b"Content-Length"):
             self.assertEqual(answer.count(b"\r\n%b: " % name), 1, name)
 
+    def test_added(self) -> None:
+        """What the location adds goes with the resource's answers, too."""
+        added = ROOT.replace("dyups_interface;", 'dyups_interface; add_header X-Added "$status";')
+        for status, expected in ((200, "200"), (404, None)):
+            client = world_of(Called(lambda r, s=status: r.setResponseCode(s) or b"done"), added).client()
+            client.say(get())
+            found = head(client.read())
+            self.assertEqual((found[1].get("x-added"), found[2]), (expected, b"done"))
+
     def test_reason_is_one_line(self) -> None:
         """A reason cannot begin another line."""
         _, answer = self.answer(lambda r: r.setResponseCode(200, b"a\r\nX: y") or b"")

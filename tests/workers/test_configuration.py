@@ -40,7 +40,9 @@ class ConfigurationTests(SynchronousTestCase):
         found = read_configuration(source)
         self.assertEqual(found.settings.worker_processes, 7)
         self.assertEqual(found.settings.error_log, (ErrorLog("/srv/e.log"),))
-        self.assertEqual((found.http, found.attempts_wanted), (Http(), False))
+        self.assertEqual((found.http, found.attempts_wanted, found.bodies_wanted), (Http(), False, False))
+        text = "events { } http { server { location / { add_header X $request_body; } } }"
+        self.assertTrue(read_configuration(self.source(text)).bodies_wanted)
         source = self.source(TEXT, error_log="e.log")
         self.assertTrue(read_configuration(source).settings.error_log[0].path.endswith("own.log"))
 
