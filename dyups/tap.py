@@ -25,6 +25,7 @@ from dyups.net.choose import install_preferred
 from dyups.persist.dumpfile import read_dump
 from dyups.persist.files import Files
 from dyups.proxy.variables import variables_of_run_time
+from dyups.workers.certificates import warnings as not_done
 from dyups.workers.configuration import Configuration, Source, read_configuration
 from dyups.workers.early import EarlyEnd
 from dyups.workers.notify import manager_of
@@ -88,8 +89,7 @@ class Options(usage.Options):
         except ConfigError as error:
             fail(str(error), None if self["test"] else self._early_log())
         if self["test"]:
-            if warning := self.configuration.serve_as.warning:
-                say(f"[warn] {warning}")
+            say_warnings(self.configuration)
             say(f"the configuration file {path} syntax is ok")
             say(f"configuration file {path} test is successful")
             sys.exit(0)
@@ -200,6 +200,13 @@ def say(text: str) -> None:
     """A line for the person at the terminal; with standard error closed there is nobody to tell."""
     if sys.stderr is not None:
         print(f"dyups: {text}", file=sys.stderr)
+
+
+def say_warnings(configuration: Configuration) -> None:
+    """What a test tells of a configuration that is right; a start has it in the error log."""
+    for text in (configuration.serve_as.warning, *not_done(configuration.tree.directives)):
+        if text:
+            say(f"[warn] {text}")
 
 
 def warn(text: str, observer: ErrorLogObserver) -> None:

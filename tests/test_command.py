@@ -51,6 +51,13 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(self.run_command("-t", "-q"), 0)
         self.assertEqual(self.err.getvalue(), "")
 
+    def test_not_done(self) -> None:
+        """What is taken and not done is said when a configuration is tested, with its place."""
+        self.write("conf/nginx.conf", CONFIG.replace("http {", "http { gzip on;"))
+        self.assertEqual(self.run_command("-t"), 0)
+        path = os.path.join(self.prefix, "conf/nginx.conf")
+        self.assertIn(f'[warn] "gzip" ignored, nothing is compressed in {path}:4\n', self.err.getvalue())
+
     def test_bad_configuration(self) -> None:
         """A wrong file is ``[emerg]`` with its place, and status 1."""
         self.write("conf/bad.conf", "events {}\nfoo bar;\n")
