@@ -19,7 +19,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
-from twisted.web.http import parse_qs
+from twisted.web.http import RESPONSES, parse_qs
 from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
@@ -210,7 +210,9 @@ class _Channel:
             lines.append(b"Transfer-Encoding: chunked\r\n")
         elif self._left < 0:
             client.close_after()  # only the connection's end tells where the body ends
-        line = b"HTTP/1.1 %d %b" % (status, clean(reason) or PHRASES.get(status, b""))
+        if not reason or reason == RESPONSES.get(status):
+            reason = PHRASES.get(status, reason)  # nginx's words, unless the resource has some of its own
+        line = b"HTTP/1.1 %d %b" % (status, clean(reason))
         start = client.plane.head_start(line, exchange.route.settings.server_tokens)
         sent_on = b"".join(lines)
         if exchange.route.adds is not None:

@@ -156,7 +156,8 @@ def server_context(
     sources = [path for path in (tls.ssl_client_certificate, tls.ssl_trusted_certificate) if path]
     _trust(context, sources, tls.ssl_crl, files)
     if tls.ssl_client_certificate and tls.ssl_verify_client != "off":
-        for certificate in _authorities(tls.ssl_client_certificate, files):
+        named = {found.subject: found for found in _authorities(tls.ssl_client_certificate, files)}
+        for certificate in named.values():  # clients are told each name once
             context.add_client_ca(certificate)
     _sessions(context, tls, identity, resumes)
     context.set_alpn_select_callback(choose_protocol)

@@ -205,6 +205,12 @@ class AnswerTests(SynchronousTestCase):
             found = head(client.read())
             self.assertEqual((found[1].get("x-added"), found[2]), (expected, b"done"))
 
+    def test_reasons(self) -> None:
+        """Statuses have nginx's words, unless the resource has said others."""
+        for status, said, seen in ((405, (), b"Not Allowed"), (405, (b"No",), b"No"), (409, (), b"Conflict")):
+            _, answer = self.answer(lambda r, s=(status, *said): r.setResponseCode(*s) or b"")
+            self.assertTrue(answer.startswith(b"HTTP/1.1 %d %b\r\n" % (status, seen)), answer)
+
     def test_reason_is_one_line(self) -> None:
         """A reason cannot begin another line."""
         _, answer = self.answer(lambda r: r.setResponseCode(200, b"a\r\nX: y") or b"")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.tls import ProxyTls, ServerTls
@@ -30,7 +30,13 @@ YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
 ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
 -----END DH PARAMETERS-----
 """
-FILES = {"/ca": authority().pem, "/dh": PARAMETERS, "/b.key": issued("b").key_pem()}
+CA = authority().certificate
+FILES = {
+    "/ca": authority().pem,
+    "/twice": authority().pem * 2,
+    "/dh": PARAMETERS,
+    "/b.key": issued("b").key_pem(),
+}
 
 
 def files(path: str) -> bytes:
@@ -136,6 +142,12 @@ class ServerContextTests(SynchronousTestCase):
             as_cryptography=True
         )
         self.assertEqual(found, [issued("a").certificate, authority().certificate])
+
+    def test_authorities(self) -> None:
+        """Clients are told each authority once that certificates may be from, however often it stands in the file."""
+        context = self.context(ssl_verify_client="optional", ssl_client_certificate="/twice")
+        found = SSL.Connection(context, None).get_client_ca_list()
+        self.assertEqual([name.CN for name in found], [crypto.X509.from_cryptography(CA).get_subject().CN])
 
     def test_protocols(self) -> None:
         """HTTP/1.1 before the older ones; without any the exception becomes an alert."""
