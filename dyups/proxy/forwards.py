@@ -16,7 +16,7 @@ from dyups.proxy import answers
 from dyups.proxy.client import BodySink
 from dyups.proxy.context import printable
 from dyups.proxy.exchange import Exchange
-from dyups.proxy.literals import ImplicitGroups, host_field, implicit_key
+from dyups.proxy.literals import ImplicitGroups, host_field, implicit_key, is_socket
 from dyups.proxy.plan import ForwardPlan
 from dyups.proxy.plane import DataPlane, complain
 from dyups.proxy.resolving import NamedTargets
@@ -133,13 +133,11 @@ class VariableTarget:
             if scheme == "https" and self._plan_tls is not None:
                 plan = self._plan_tls
             target = rest
-        start = _URI_START(target)
-        uri = b"" if start is None else target[start.start() :]
-        host = target if start is None else target[: start.start()]
+        host, uri = _parted(target)
         if self._uri is not None:
             uri += self._uri.render(exchange)
         key = host.lower()
-        group = self._plane.upstreams.wake(key) or self._implicit.rendered(key, scheme)
+        group = self._plane.upstreams.wake(key) or self._implicit.rendered(host, scheme)
         named = self._named
         wanted = named.target(_with_port(key, scheme)) if group is None and named is not None else None
         if group is None and wanted is None:
@@ -172,6 +170,15 @@ def _with_port(key: bytes, scheme: str) -> bytes:
     """A target for the resolver, whose default is port 80."""
     host = key.rpartition(b"]")[2] if key[:1] == b"[" else key
     return key + b":443" if scheme == "https" and b":" not in host else key
+
+
+def _parted(target: bytes) -> tuple[bytes, bytes]:
+    """Host and URI part; behind the path of a socket a colon begins the latter (``ngx_parse_unix_domain_url``)."""
+    if is_socket(target):
+        path, _, uri = target[5:].partition(b":")
+        return target[:5] + path, uri
+    start = _URI_START(target)
+    return (target, b"") if start is None else (target[: start.start()], target[start.start() :])
 
 
 def _as_it_stands(uri: bytes) -> bytes:

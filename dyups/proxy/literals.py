@@ -27,6 +27,8 @@ from dyups.upstream.resolve import NameQuery, is_literal, query_system, resolve_
 
 #: Groups of literal targets that came with requests; beyond that the oldest goes.
 MOST_MADE = 1024
+#: Bytes of a target that came with a request: as much as a path may have after ``unix:`` (``sun_path``), with its end.
+LONGEST = 5 + 107
 
 
 def looks_literal(target: bytes) -> bool:
@@ -38,16 +40,22 @@ def looks_literal(target: bytes) -> bool:
 def host_field(target: bytes, scheme: bytes = b"http") -> bytes:
     """``target`` as ``$proxy_host`` has it (``ngx_http_proxy_set_vars``): without the scheme's own port,
     ``localhost`` for a socket."""
-    if target[:5].lower() == b"unix:":
+    if is_socket(target):
         return b"localhost"
     if scheme == b"https":
         return target[:-4] if target.endswith(b":443") else target
     return target[:-3] if target.endswith(b":80") else target
 
 
+def is_socket(target: bytes) -> bool:
+    """Is it the path of a unix socket?"""
+    return target[:5].lower() == b"unix:"
+
+
 def implicit_key(scheme: str, target: bytes) -> bytes:
     """The key of a target that is no upstream: without a port, its address depends on the scheme."""
-    return b"https://" + target.lower() if scheme == "https" else target.lower()
+    key = target if is_socket(target) else target.lower()  # names and addresses have no case, paths do
+    return b"https://" + key if scheme == "https" else key
 
 
 class ImplicitGroups:
@@ -65,13 +73,13 @@ class ImplicitGroups:
         return self._constant.get(key)
 
     def rendered(self, target: bytes, scheme: str = "http") -> Group | None:
-        """The group of a target that a request brought: an address only with ``dyups_literal_targets on``.
+        """The group of a target that a request brought: an address or a socket only with ``dyups_literal_targets on``.
 
         That holds for the addresses of the configuration too: otherwise ``Host: 127.0.0.1:8081`` would reach whatever
         some other location is there to guard.
         """
         key = implicit_key(scheme, target)
-        if not looks_literal(target):
+        if not looks_literal(target) and not is_socket(target):
             return self._constant.get(key)
         if not self._allowed:
             return None
@@ -79,10 +87,12 @@ class ImplicitGroups:
 
     def refusal(self, key: bytes) -> str:
         """Why :meth:`rendered` gave None, for the error log."""
-        off = looks_literal(key) and not self._allowed
+        off = (looks_literal(key) or is_socket(key)) and not self._allowed
         return "dyups_literal_targets is off" if off else "no upstream of that name"
 
     def _make(self, key: bytes, target: bytes, scheme: str) -> Group | None:
+        if len(target) > LONGEST or b"\x00" in target:
+            return None
         try:
             spec = _implicit(target.decode("ascii"), Place(), scheme)
         except (ConfigError, UnicodeError):

@@ -92,7 +92,7 @@ REFUSED = [
     ("/", "127.0.0.1", 502, "dyups_literal_targets is off"),
     ("/raw/", "127.0.0.1:8088", 502, "dyups_literal_targets is off"),
     ("/raw/", "[::1]:8088", 502, "dyups_literal_targets is off"),
-    ("/ask/?h=unix:/run/a.sock:", "x", 502, 'no host "unix:" to pass'),
+    ("/ask/?h=unix:/run/a.sock:", "x", 502, "dyups_literal_targets is off"),
     ("/ask/?h=127.0.0.1:8088/y", "x", 502, "dyups_literal_targets is off"),
     ("/ask/", "x", 502, 'no host ""'),
     ("/ask/?h=user@one", "x", 502, 'no host "user@one"'),
@@ -153,6 +153,20 @@ class TargetTests(SynchronousTestCase):
         self.assertEqual(head(world.ask(get("/", "unknown")))[0], 502)
         self.assertEqual(head(world.ask(get("/raw/", "127.0.0.9:99999")))[0], 502)
         self.assertEqual(len(world.dialled), before)
+
+    def test_sockets_allowed(self) -> None:
+        """So do sockets, whose path a colon parts from the URI part."""
+        world = World("dyups_literal_targets on;" + CONFIG)
+        for said, path, line in (
+            ("unix:/run/A:/x?y=1", "/run/A", b"GET /x?y=1/x HTTP/1.1"),
+            ("UNIX:/run/A:", "/run/A", b"GET /x HTTP/1.1"),
+        ):
+            world.client().say(get(f"/ask/?h={said}", "x"))
+            self.assertEqual(world.dialled[-1].address.path, path)
+            self.assertTrue(world.servers[-1].read().startswith(line + b"\r\nHost: localhost\r\n"))
+        refused = World(CONFIG)
+        self.assertEqual(head(refused.ask(get("/ask/?h=unix:/run/A:/x", "x")))[0], 502)
+        self.assertEqual(refused.dialled, [])
 
     def test_without_host(self) -> None:
         """HTTP/1.0 without ``Host`` names no upstream."""

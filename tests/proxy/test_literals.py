@@ -42,7 +42,7 @@ class ConstantTests(SynchronousTestCase):
         expected = {
             b"127.0.0.1:8088": ["127.0.0.1:8088"],
             b"name.example:81": ["192.0.2.1:81", "192.0.2.2:81"],
-            b"unix:/run/a.sock": ["unix:/run/A.sock"],
+            b"unix:/run/A.sock": ["unix:/run/A.sock"],
         }
         self.assertEqual((found, warnings), (expected, []))
 
@@ -92,6 +92,18 @@ class ImplicitTests(SynchronousTestCase):
         ):
             self.assertIsNone(groups.rendered(key), key)
         self.assertIn("no upstream", groups.refusal(b"127.0.0.9:x"))
+
+    def test_sockets(self) -> None:
+        """Sockets are addresses, whose paths have case; nothing that is no path goes as far as the system."""
+        self.assertIsNone(self.groups(any_literal=False).rendered(b"unix:/run/A"))
+        self.assertIn("dyups_literal_targets", self.groups(any_literal=False).refusal(b"unix:/run/A"))
+        groups = self.groups(any_literal=True)
+        for path in (b"/run/A", b"/run/a"):
+            made = groups.rendered(b"unix:" + path)
+            assert made is not None
+            self.assertEqual(made.peers[0].name, b"unix:" + path)
+        for path in (b"", b"/a\0b", b"/" + b"x" * 107):
+            self.assertIsNone(groups.rendered(b"unix:" + path), path)
 
     def test_bounded(self) -> None:
         """Only so many are kept; the oldest is retired."""
