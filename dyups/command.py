@@ -19,7 +19,7 @@ from typing import NoReturn
 from dyups.about import build_text, version_text
 from dyups.config.model import Settings
 from dyups.errors import ConfigError
-from dyups.tap import DEFAULT_CONFIG, check_dump, fail, say, say_warnings
+from dyups.tap import DEFAULT_CONFIG, fail, say, say_warnings
 from dyups.workers.configuration import Source, read_configuration
 from dyups.workers.early import EarlyEnd
 
@@ -79,7 +79,6 @@ def read_settings(options: argparse.Namespace) -> Settings:
         source = Source(path, options.prefix, options.globals, options.error_log)
         found = read_configuration(source)
         if options.test or options.dump:
-            check_dump(found.settings)
             say_warnings(found)
         return found.settings
     except ConfigError as error:

@@ -22,15 +22,12 @@ from dyups.config.model import ErrorLog, Settings
 from dyups.errors import ConfigError
 from dyups.metrics.errorlog import ErrorLogObserver
 from dyups.net.choose import install_preferred
-from dyups.persist.dumpfile import read_dump
-from dyups.persist.files import Files
-from dyups.proxy.variables import variables_of_run_time
-from dyups.workers.certificates import warnings as not_done
 from dyups.workers.configuration import Configuration, Source, read_configuration
 from dyups.workers.early import EarlyEnd
 from dyups.workers.notify import manager_of
 from dyups.workers.pidfile import PidFile
 from dyups.workers.privileges import Refused, check_can_become
+from dyups.workers.truth import rehearse
 
 DEFAULT_CONFIG = "conf/nginx.conf"
 TWISTD_PID = "twistd.pid"
@@ -85,11 +82,10 @@ class Options(usage.Options):
         try:
             self.configuration = read_configuration(self.source)
             if self["test"]:
-                check_dump(self.settings)
+                say_warnings(self.configuration)
         except ConfigError as error:
             fail(str(error), None if self["test"] else self._early_log())
         if self["test"]:
-            say_warnings(self.configuration)
             say(f"the configuration file {path} syntax is ok")
             say(f"configuration file {path} test is successful")
             sys.exit(0)
@@ -184,13 +180,6 @@ def serving(options: Options, observer: ErrorLogObserver) -> IService:
         fail(f"bind() to {error.filename} failed ({error.errno}: {reason})", observer)
 
 
-def check_dump(settings: Settings) -> None:
-    """The dump file as a start would read it; raises ConfigError where it is wrong."""
-    http = settings.http
-    if http is not None and http.dyups.dyups_upstream_conf:
-        read_dump(Files(), http.dyups.dyups_upstream_conf, variables_of_run_time(http))
-
-
 def open_failed(error: OSError) -> str:
     """nginx's words for a file that cannot be opened."""
     return f'open() "{error.filename}" failed ({error.errno}: {error.strerror})'
@@ -203,8 +192,11 @@ def say(text: str) -> None:
 
 
 def say_warnings(configuration: Configuration) -> None:
-    """What a test tells of a configuration that is right; a start has it in the error log."""
-    for text in (configuration.serve_as.warning, *not_done(configuration.tree.directives)):
+    """What a test tells of a configuration that is right; a start has it in the error log.
+
+    Raises ConfigError for what reading alone does not show: a wrong dump, a name that is not found.
+    """
+    for text in (configuration.serve_as.warning, *rehearse(configuration)):
         if text:
             say(f"[warn] {text}")
 

@@ -58,6 +58,19 @@ class CommandTests(SynchronousTestCase):
         path = os.path.join(self.prefix, "conf/nginx.conf")
         self.assertIn(f'[warn] "gzip" ignored, nothing is compressed in {path}:4\n', self.err.getvalue())
 
+    def test_names(self) -> None:
+        """A name that would stop the start fails the test, and where upstreams may come it is a warning."""
+        unknown = CONFIG.replace("return 200", "proxy_pass http://no.such.invalid")
+        self.write("conf/nginx.conf", unknown)
+        self.assertEqual(self.run_command("-t"), 1)
+        path = os.path.join(self.prefix, "conf/nginx.conf")
+        said = f'host not found in upstream "no.such.invalid" in {path}:4\n'
+        self.assertIn(f"[emerg] {said}", self.err.getvalue())
+        self.write("conf/nginx.conf", unknown.replace("http {", "http { dyups_upstream_conf conf/up;"))
+        self.assertEqual(self.run_command("-t"), 0)
+        self.assertIn(f"[warn] {said}", self.err.getvalue())
+        self.assertEqual(sorted(os.listdir(os.path.dirname(path))), ["nginx.conf"])
+
     def test_bad_configuration(self) -> None:
         """A wrong file is ``[emerg]`` with its place, and status 1."""
         self.write("conf/bad.conf", "events {}\nfoo bar;\n")

@@ -75,6 +75,20 @@ def establish(configuration: Configuration, query: NameQuery = query_system) -> 
     return truth
 
 
+def rehearse(configuration: Configuration, query: NameQuery = query_system) -> list[str]:
+    """What a start would warn of; for a test of the configuration, which changes and makes nothing.
+
+    As ``nginx -t`` it looks names up, so what would stop the start does here.  Blocks; raises
+    :class:`~dyups.errors.ConfigError`.
+    """
+    http = configuration.http
+    variables = variables_of_run_time(http)
+    restored = restore(http, decode, variables=variables)
+    _, warnings = constant_groups(http, lenient=may_change(http), query=query, known=restored.upstreams)
+    filled_map(restored, variables)
+    return [*restored.damages, *restored.warnings, *warnings, *tls_warnings(configuration.tree.directives)]
+
+
 def _split_sessions(configuration: Configuration, upstreams: UpstreamMap) -> Iterator[str]:
     """Each worker knows the sessions alone that it has learned itself: say so where there are several."""
     settings = configuration.settings

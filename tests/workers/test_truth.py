@@ -16,7 +16,7 @@ from dyups.persist.journal import HEADER, encode_record
 from dyups.upstream.resolve import resolve_now
 from dyups.workers import truth as module
 from dyups.workers.configuration import Source, built, read_configuration
-from dyups.workers.truth import Truth, carry_over, establish
+from dyups.workers.truth import Truth, carry_over, establish, rehearse
 from tests.workers.fakes import complaints
 
 DUMP = "dyups_upstream_conf conf/upstream.conf; include conf/upstream.conf;"
@@ -68,6 +68,38 @@ class TruthCase(SynchronousTestCase):
     def shown(self, truth: Truth) -> dict[str, int]:
         """The port of each upstream."""
         return {spec.name: spec.servers[0].port for spec in truth.upstreams.specs()}
+
+
+class RehearsalTests(TruthCase):
+    """A test of the configuration."""
+
+    def rehearse(self, http: str) -> list[str]:
+        path = self.prefix / "conf" / "nginx.conf"
+        path.write_text(f"events {{ }} http {{\n{http}\n}}")
+
+        def unknown(name: str) -> tuple[str, ...]:
+            raise OSError(name)
+
+        return rehearse(read_configuration(Source(str(path))), unknown)
+
+    def test_names(self) -> None:
+        """What would stop a start does here; what a start would warn of is told; nothing is made on disk."""
+        passed = "server { listen 127.0.0.1:1; location / { proxy_pass http://nobody; } }"
+        self.assertIn(
+            'host not found in upstream "nobody"', str(self.assertRaises(ConfigError, self.rehearse, passed))
+        )
+        [warning] = self.rehearse(f"dyups_upstream_conf conf/upstream.conf; {passed}")
+        self.assertIn('host not found in upstream "nobody"', warning)
+        self.assertEqual(self.rehearse(ONE), [])
+        self.assertEqual([path.name for path in self.prefix.rglob("*") if path.is_file()], ["nginx.conf"])
+
+    def test_dump(self) -> None:
+        """A dump that is wrong, and one that was edited."""
+        self.dump.write_text("upstream x { bogus; }")
+        self.assertRaises(ConfigError, self.rehearse, DUMP)
+        self.dump.write_text(print_dump((), (), 3).decode() + TWO)
+        [warning] = self.rehearse(DUMP)
+        self.assertIn("was edited", warning)
 
 
 class StartTests(TruthCase):
