@@ -202,7 +202,7 @@ class ClientConnection(ClientPhases):
         exchange.uri = head.uri if server.merge_slashes else normalise(head.target, merge_slashes=False)[0]
         if self.secured is not None and self._turned_away(self.secured, head):
             return
-        if head.has_body():
+        if head.has_body() or head.expects_continue:
             self._serve_with_body(head)
         else:
             self.state = BUSY
@@ -240,7 +240,8 @@ class ClientConnection(ClientPhases):
         if behind:
             self._paused = False
         # RFC 9110 section 10.1.1: without 100 the client may leave the body away, so that nobody knows what comes next.
-        asks = self._close = head.expects_continue and not data
+        asks = head.expects_continue and not data
+        self._close = asks and not ended
         sink = self._serve(piece, ended, max(head.content_length, len(piece)))
         if not self._answered:
             if self._sink is DISCARD:

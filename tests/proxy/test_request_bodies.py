@@ -126,9 +126,15 @@ class ContinueTests(SynchronousTestCase):
         self.assertEqual(self.say("/", "Content-Length: 4", body=b"a").got, b"")
 
     def test_no_body(self) -> None:
-        """There is nothing to go on with."""
+        """Where there is nothing to go on with the word is given all the same, as nginx gives it; nothing closes."""
         for fields in ((), ("Content-Length: 0",)):
-            self.assertEqual(self.say("/", *fields).got, b"")
+            client = self.say("/", *fields)
+            self.assertEqual(client.read(), CONTINUE)
+            self.world.servers[0].say(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            client.say(get("/echo"))
+            self.assertEqual(statuses(client), [200, 200])
+            client = self.say("/echo", *fields)
+            self.assertEqual((statuses(client), client.closed), ([200], False))
 
     def test_version_1_0(self) -> None:
         """HTTP/1.0 knows no 100."""
