@@ -62,19 +62,21 @@ def parse_commands(name: str, body: str, variables: VariableTable = NO_VARIABLES
     return build_upstream(name, commands, Place("", lines), Scope(variables=variables))
 
 
-def parse_upstreams(text: str, file: str, variables: VariableTable = NO_VARIABLES) -> list[UpstreamSpec]:
-    """The upstreams of a dump, in order: a text of ``upstream`` blocks and comments.
+def parse_upstreams(
+    text: str, file: str, variables: VariableTable = NO_VARIABLES, line: int = 1
+) -> list[UpstreamSpec]:
+    """The upstreams of a dump, in order: a text of ``upstream`` blocks and comments, which begins at ``line``.
 
     Raises ConfigError for anything else.
     """
     scope = Scope(variables=variables)
     with no_collection():
-        return [upstream_of(directive, scope) for directive in _each_upstream(text, file)]
+        return [upstream_of(directive, scope) for directive in _each_upstream(text, file, line)]
 
 
-def _each_upstream(text: str, file: str) -> Iterator[Directive]:
+def _each_upstream(text: str, file: str, line: int) -> Iterator[Directive]:
     """The directives of a dump: plain blocks at a stroke, and from the first other one on by the rules."""
-    position, line = 0, 1
+    position = 0
     if ODD_SPACE.search(text) is None:
         while True:
             gap = GAP.match(text, position)

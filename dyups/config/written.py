@@ -1,8 +1,8 @@
 """Upstreams as they are written: plain blocks of a dump, kept as text until somebody asks what they say.
 
 A dump of 100,000 upstreams has to be taken in within a second or two, and most of them are asked for later or never.
-Its text is dyups' own (the checksum says so), so a block of nothing but ``server`` lines with literal addresses needs
-no reading to be known as right: it is cut out of the text whole.  ``persist.dumpfile`` finds them, ``upstream.map``
+A block of nothing but ``server`` lines with literal addresses, as dyups writes it, needs no reading to be known as
+right: it is cut out of the text whole.  ``persist.dumpfile`` finds them, ``upstream.map``
 keeps them and reads those that are wanted.
 """
 
@@ -23,7 +23,7 @@ _PORT = "(?:[1-5][0-9]{4}|6553[0-5]|655[0-2][0-9]|65[0-4][0-9][0-9]|6[0-4][0-9]{
 #: A block as ``print_upstream`` writes it, where there is nothing to look up and nothing to check;
 #: one with ``backup`` is read, since it may have no other.
 _BLOCK = re.compile(
-    r'upstream ([^\s;{}"\'\\$#]+) \{\n'
+    r'upstream ([^\x00-\x20\x7f-\xa0\ud800-\udfff/;{}"\'\\$#\s]{1,63}) \{\n'
     rf"(?:    server {_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}:{_PORT}"
     r"(?: weight=[1-9][0-9]{0,8}| max_(?:conns|fails)=[0-9]{1,9}| fail_timeout=[0-9]{1,9}s| down)*;\n)+"
     r"\}\n"

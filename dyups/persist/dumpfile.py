@@ -113,37 +113,40 @@ def parse_dump(data: bytes, path: str, stamp: Stamp, variables: VariableTable = 
     """The dump that ``data`` is.  Raises :class:`ConfigError` with file and line."""
     text = _decoded(data, path)
     sequence, origin = _head(data)
-    if origin is Origin.DYUPS:
+    try:
         entries, deleted = _cut_up(text, path, variables)
-    else:
+    except ConfigError:  # or something that only looks like a block, within quotes: reading it whole tells
         entries, deleted = _read_up(text, path, variables)
     return Dump(sequence, origin, tuple(entries), deleted, stamp)
 
 
-def _read_up(text: str, path: str, variables: VariableTable) -> tuple[list[Said | str], frozenset[bytes]]:
-    """Everything in order, and what was deleted; every word is read."""
-    remarks, deleted = _remarks(text)
+def _read_up(
+    text: str, path: str, variables: VariableTable, line: int = 1
+) -> tuple[list[Said | str], frozenset[bytes]]:
+    """Everything in order, and what was deleted; every word is read.  ``text`` begins at ``line``."""
+    remarks, deleted = _remarks(text, line)
     placed: list[tuple[int, Said | str]] = [*remarks]
-    placed.extend((spec.place.line, spec) for spec in _unrepeated(parse_upstreams(text, path, variables)))
+    specs = _unrepeated(parse_upstreams(text, path, variables, line))
+    placed.extend((spec.place.line, spec) for spec in specs)
     placed.sort(key=lambda item: item[0])
     return [entry for _, entry in placed], deleted
 
 
 def _cut_up(text: str, path: str, variables: VariableTable) -> tuple[list[Said | str], frozenset[bytes]]:
-    """As :func:`_read_up` of a text that is dyups' own: what is plain stays as it is written."""
+    """As :func:`_read_up`, but what is plain stays as it is written."""
     entries: list[Said | str] = []
     deleted: frozenset[bytes] = frozenset()
     for piece in cut(text):
         if isinstance(piece, Written):
             entries.append(piece)
-            continue
-        try:
-            more, gone = _read_up(text[slice(*piece)], path, variables)
-        except ConfigError as error:
-            before = text.count("\n", 0, piece[0])
-            raise ConfigError(error.message, error.file, error.line and before + error.line) from None
-        entries += more
-        deleted |= gone
+        else:
+            line = text.count("\n", 0, piece[0]) + 1
+            more, gone = _read_up(text[slice(*piece)], path, variables, line)
+            entries += more
+            deleted |= gone
+    said = [fold(entry.name) for entry in entries if not isinstance(entry, str)]
+    if len(set(said)) < len(said):
+        raise ConfigError("duplicate upstream", path)
     return entries, deleted
 
 
@@ -180,11 +183,11 @@ def _head(data: bytes) -> tuple[int, Origin]:
     return int(head[1]), Origin.DYUPS if same else Origin.EDITED
 
 
-def _remarks(text: str) -> tuple[list[tuple[int, str]], frozenset[bytes]]:
+def _remarks(text: str, first: int) -> tuple[list[tuple[int, str]], frozenset[bytes]]:
     """The names after ``# configured`` with their lines, and those after ``# deleted``."""
     configured: list[tuple[int, str]] = []
     deleted: set[bytes] = set()
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(text.split("\n"), first):
         remark = _REMARK.match(line) if line.startswith("# ") else None
         if remark is None:
             continue

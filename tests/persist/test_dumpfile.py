@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.model import UpstreamSpec, fold
 from dyups.config.upstreams import parse_commands, parse_upstreams
+from dyups.config.written import Written
 from dyups.errors import ConfigError
 from dyups.persist.dumpfile import Dump, Origin, parse_dump, print_dump, read_dump, write_dump
 from dyups.persist.files import Stamp
@@ -99,7 +100,33 @@ class ParseTests(SynchronousTestCase):
         data = b"\nupstream host1 {\n    server 127.0.0.1:8088;\n}\n"
         dump = parse_dump(data, PATH, STAMP)
         self.assertEqual((dump.sequence, dump.origin, dump.specs), (0, Origin.FOREIGN, (one("host1", 8088),)))
-        self.assertEqual(dump.specs[0].place, (PATH, 2))
+
+    def test_places(self) -> None:
+        """What has to be read knows its line, whatever stands before it."""
+        plain, other = (
+            "upstream a {\n    server 127.0.0.1:80;\n}\n",
+            "upstream %s { ip_hash; server 1.1.1.1; }\n",
+        )
+        dump = parse_dump(f"{plain}\n{other % 'b'}# a remark\n{other % 'c'}".encode(), PATH, STAMP)
+        self.assertIsInstance(dump.specs[0], Written)
+        places = [spec.place for spec in dump.specs if not isinstance(spec, Written)]
+        self.assertEqual(places, [(PATH, 5), (PATH, 7)])
+
+    def test_a_block_within_quotes(self) -> None:
+        """What only looks like a block is none."""
+        plain = "upstream a {\n    server 127.0.0.1:80;\n}\n"
+        dump = parse_dump(f'upstream b {{ server 1.1.1.1; hash "x\n{plain}"; }}\n'.encode(), PATH, STAMP)
+        self.assertEqual([spec.name for spec in dump.specs], ["b"])
+        error = self.assertRaises(
+            ConfigError, parse_dump, f"upstream b {{\n{plain}}}\n".encode(), PATH, STAMP
+        )
+        self.assertEqual((error.message, error.line), ('"upstream" directive is not allowed here', 2))
+
+    def test_plain_twice(self) -> None:
+        """A name that comes twice is refused with the line of the second, however plain both are."""
+        plain = "upstream %s {\n    server 127.0.0.1:80;\n}\n"
+        error = self.assertRaises(ConfigError, parse_dump, (plain % "a" + plain % "A").encode(), PATH, STAMP)
+        self.assertEqual(str(error), f'duplicate upstream "A" in {PATH}:4')
 
     def test_comment_before_the_head(self) -> None:
         """Comments above the head do not hide it."""
