@@ -59,8 +59,8 @@ def _parameter(spec: ListenSpec, parameter: str) -> None:
     if parameter == "proxy_protocol":
         spec.proxy_protocol = True
         return
-    if parameter == "http2":  # deprecated in nginx too; whoever could speak it hears in the handshake that we do not
-        return
+    if parameter == "http2":
+        return  # deprecated in nginx too; whoever could speak it hears in the handshake that we do not
     if parameter in _REFUSED:
         raise ConfigError(f'the "{parameter}" parameter of the "listen" directive is not supported')
     spec.has_options = True

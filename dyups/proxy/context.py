@@ -22,7 +22,9 @@ def describe(number: int, message: str, exchange: Exchange, peer: bytes, upstrea
     if upstream:
         colon = ":" if upstream.startswith(b"unix:") else ""
         uri = exchange.proxy_uri or head.target
-        parts.append(f'upstream: "{printable(exchange.proxy_scheme)}://{printable(upstream)}{colon}{printable(uri)}"')
+        parts.append(
+            f'upstream: "{printable(exchange.proxy_scheme)}://{printable(upstream)}{colon}{printable(uri)}"'
+        )
     if head.raw_host:
         parts.append(f'host: "{printable(head.raw_host)}"')
     return ", ".join(parts)

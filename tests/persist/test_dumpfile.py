@@ -105,7 +105,7 @@ class ParseTests(SynchronousTestCase):
         """What has to be read knows its line, whatever stands before it."""
         plain, other = (
             "upstream a {\n    server 127.0.0.1:80;\n}\n",
-            "upstream %s { ip_hash; server 1.1.1.1; }\n",
+            "upstream %s { least_conn; server 1.1.1.1; }\n",
         )
         dump = parse_dump(f"{plain}\n{other % 'b'}# a remark\n{other % 'c'}".encode(), PATH, STAMP)
         self.assertIsInstance(dump.specs[0], Written)
