@@ -20,13 +20,18 @@ from dyups.config.upstreams import parse_upstreams, print_upstream
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _PORT = "(?:[1-5][0-9]{4}|6553[0-5]|655[0-2][0-9]|65[0-4][0-9][0-9]|6[0-4][0-9]{3}|[1-9][0-9]{0,3})"
 
-#: A block as ``print_upstream`` writes it, where there is nothing to look up and nothing to check;
-#: one with ``backup`` is read, since it may have no other.
+#: The parameters that ``print_upstream`` would print, as it prints them: what is kept as text must be the same text
+#: that a worker prints which has read it.
+_PARAMETERS = (
+    "(?: weight=(?:[2-9]|[1-9][0-9]{1,8}))?(?: max_conns=[1-9][0-9]{0,8})?"
+    "(?: max_fails=(?:0|[2-9]|[1-9][0-9]{1,8}))?(?: down)?"
+)
+#: A block where there is nothing to look up and nothing to check; one with ``backup`` is read, since it may have no
+#: other server.
 _BLOCK = re.compile(
-    r'upstream ([^\x00-\x20\x7f-\xa0\ud800-\udfff/;{}"\'\\$#\s]{1,63}) \{\n'
-    rf"(?:    server {_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}:{_PORT}"
-    r"(?: weight=[1-9][0-9]{0,8}| max_(?:conns|fails)=[0-9]{1,9}| fail_timeout=[0-9]{1,9}s| down)*;\n)+"
-    r"\}\n"
+    r'[ \t]*upstream ([^\x00-\x20\x7f-\xa0\ud800-\udfff/;{}"\'\\$#\s]{1,63}) \{\n'
+    rf"((?:[ \t]*server {_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}:{_PORT}{_PARAMETERS};\n)+)"
+    r"[ \t]*\}\n"
 )
 
 
@@ -78,7 +83,7 @@ def spec_of(said: Said) -> UpstreamSpec:
 def cut(text: str) -> Iterator[Written | tuple[int, int]]:
     """The plain blocks of a dump in order, and between them the places (from, to) of whatever else there is.
 
-    Blocks begin at the beginning of a line; ``text`` is as dyups wrote it.
+    Blocks begin at the beginning of a line.
     """
     position = 0
     match, search = _BLOCK.match, _BLOCK.search
@@ -92,5 +97,11 @@ def cut(text: str) -> Iterator[Written | tuple[int, int]]:
                 yield position, len(text)
                 return
             yield position, found.start()
-        yield Written(found[1], found[0])
+        yield Written(found[1], _printed(found[1], found[2]))
         position = found.end()
+
+
+def _printed(name: str, servers: str) -> str:
+    """The block, indented as ``print_upstream`` does it."""
+    lines = "".join([f"    {line.strip()}\n" for line in servers.splitlines()])
+    return f"upstream {name} {{\n{lines}}}\n"

@@ -13,12 +13,19 @@ from dyups.config.upstreams import parse_commands, parse_upstreams, print_upstre
 from dyups.config.written import Written, cut, spec_of, text_of
 from dyups.upstream.resolve import is_literal
 
-PLAIN = "upstream one {\n    server 127.0.0.1:80 weight=2 max_fails=0 fail_timeout=5s down;\n}\n"
+PLAIN = "upstream one {\n    server 127.0.0.1:80 weight=2 max_conns=3 max_fails=0 down;\n}\n"
 OTHERS = (
     "upstream two {\n    ip_hash;\n    server 127.0.0.1:80;\n}\n",
     "upstream two {\n    server app.example:80;\n}\n",
     "upstream two {\n    server unix:/run/a.sock;\n}\n",
     "upstream two {\n    server 127.0.0.1:80;\n    server 127.0.0.1:81 backup;\n}\n",
+    "upstream two {\n    server 127.0.0.1:80 weight=1;\n}\n",
+    "upstream two {\n    server 127.0.0.1:80 max_fails=1;\n}\n",
+    "upstream two {\n    server 127.0.0.1:80 max_conns=0;\n}\n",
+    "upstream two {\n    server 127.0.0.1:80 down weight=2;\n}\n",
+    "upstream two {\n    server 127.0.0.1:80 weight=2 weight=3;\n}\n",
+    "upstream two {\n    server 127.0.0.1:80 fail_timeout=10s;\n}\n",
+    "upstream two { server 127.0.0.1:80; }\n",
     "upstream two {\n    server 127.0.0.1:80 route=a;\n}\n",
     'upstream two {\n    server "127.0.0.1:80";\n}\n',
     "upstream two {\n    # nothing\n    server 127.0.0.1:80;\n}\n",
@@ -104,6 +111,16 @@ class CutTests(SynchronousTestCase):
             if isinstance(piece, Written):
                 [server] = piece.spec().servers
                 self.assertTrue(is_literal(server.host))
+
+    def test_indented(self) -> None:
+        """However it is indented, what is kept is the text that is printed of what it says."""
+        text = (
+            "  upstream one {\n\tserver 127.0.0.1:80 weight=2;\n        server 127.0.0.1:81 down;\n    }\n"
+            + PLAIN
+        )
+        for found in cut(text):
+            assert isinstance(found, Written)
+            self.assertEqual(found.text, print_upstream(found.spec()))
 
     def test_in_a_comment(self) -> None:
         """A block that does not begin at the beginning of a line is none."""
