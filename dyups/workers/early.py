@@ -8,7 +8,9 @@ second signal of a process that ends already is one too many, and nothing but th
 
 from __future__ import annotations
 
+import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 from typing import Any
@@ -25,7 +27,8 @@ EARLY_ENDS = (*ENDS, signal.SIGQUIT)
 class EarlyEnd:
     """See the module."""
 
-    def __init__(self) -> None:
+    def __init__(self, leave: Callable[[int], object] = os._exit) -> None:
+        self._leave = leave
         self._reactor: Any = None
         self._running = False
         self._asked = False
@@ -58,9 +61,13 @@ class EarlyEnd:
 
     def _came(self, number: int, frame: FrameType | None) -> None:
         asked, self._asked = self._asked, True
+        if asked:
+            return  # it would only hit what the first one has begun, down to Python's own end
         if self._reactor is None:
-            raise SystemExit(0)
-        if self._running and not asked:
+            # No exception: wherever the process stands just now, in a weak reference's callback for one, that may be
+            # caught, or printed.
+            self._leave(0)
+        elif self._running:
             self._reactor.callFromThread(self._end, signal.Signals(number))
 
     def _end(self, number: signal.Signals) -> None:

@@ -1,4 +1,4 @@
-"""Where a worker process begins: ``python -m dyups.workers.entry PLACE MASTER``, started by ``spawn``.
+"""Where a worker process begins: :func:`main` with PLACE and MASTER, called by what ``spawn`` starts.
 
 Takes what it inherited, installs the reactor that the master has, and runs a :class:`~dyups.workers.worker.Worker`.
 """
@@ -119,7 +119,3 @@ def live_on() -> None:
 def _set_parent_death_signal(number: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PARENT_DEATH, int(number), 0, 0, 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

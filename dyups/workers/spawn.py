@@ -24,7 +24,11 @@ from dyups.workers.entry import CONTROL, FIRST_SOCKET, SNAPSHOT, ZONE
 from dyups.workers.link import MasterEnd, Once
 from dyups.workers.snapshot import Snapshot, write_snapshot
 
-ENTRY = "dyups.workers.entry"
+#: A terminal's Ctrl-C goes to all processes: one that is still importing is to end by it, not to print a traceback.
+BEGIN = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "from dyups.workers.entry import main; sys.exit(main(sys.argv[1:]))"
+)
 
 
 def _our_own() -> None:
@@ -62,7 +66,7 @@ class Spawner:
             process = self._reactor.spawnProcess(
                 child,
                 sys.executable,
-                [sys.executable, "-m", ENTRY, str(child.place), str(os.getpid())],
+                [sys.executable, "-c", BEGIN, str(child.place), str(os.getpid())],
                 environment(os.environ, sys.path),
                 childFDs=descriptors,
             )

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from dyups.upstream.map import UpstreamMap
 from dyups.workers import spawn as module
 from dyups.workers.snapshot import read_snapshot
-from dyups.workers.spawn import Snapshots, Spawner, environment
+from dyups.workers.spawn import BEGIN, Snapshots, Spawner, environment
 from tests.workers.test_crew import configuration
 
 
@@ -70,7 +70,7 @@ class SpawnerTests(SpawnCase):
         self.spawner(self.child, self.crew)
         ((child, executable, args, _),) = self.reactor.spawned
         self.assertEqual((child, executable), (self.child, sys.executable))
-        self.assertEqual(args, [sys.executable, "-m", "dyups.workers.entry", "3", str(os.getpid())])
+        self.assertEqual(args, [sys.executable, "-c", BEGIN, "3", str(os.getpid())])
         (kinds,) = self.reactor.kinds
         self.assertEqual(sorted(kinds), [0, 1, 2, 3, 4, 5, 6, 7, 8])
         self.assertTrue(kinds[3].startswith("socket:"))
