@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 import pytest_twisted
 from cryptography import x509
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
 
-from tests.integration.running import SAME_USER, TWISTD, Proxy, Site, free_ports, run, until
+from tests.integration.running import BOUND, SAME_USER, TWISTD, Proxy, Site, free_ports, run, until
 from tests.integration.test_same_as_nginx import NGINX
 from tests.tls.authority import Authority, Issued
 
@@ -162,11 +164,13 @@ def proxy_command(tls: TlsSite) -> list[str]:
 
 
 async def until_async(tls: TlsSite, serial: int) -> None:
-    """Wait until the certificate with that number is shown."""
-    for _ in range(200):
-        if await tls.serial("shop.example") == serial:
-            return
-    raise AssertionError("the renewed certificate is not shown")
+    """Return when the certificate with that number is shown: the new worker listens, and the old one no longer."""
+    end = reactor.seconds() + BOUND
+    shown = 0
+    while shown < 5:
+        shown = shown + 1 if await tls.serial("shop.example") == serial else 0
+        assert reactor.seconds() < end, f"the renewed certificate is not shown after {BOUND} s"
+        await deferLater(reactor, 0.02)
 
 
 @pytest.fixture
