@@ -12,7 +12,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import deferLater
 
-from tests.integration.running import Proxy, Site, free_ports
+from tests.integration.running import BOUND, Proxy, Site, free_ports
 
 CONFIG = """
     {http}
@@ -153,14 +153,15 @@ class Workers:
     async def one_for_each(self, pids: list[int], port: int | None = None) -> dict[int, Talk]:
         """A kept connection to each worker, by its number."""
         found: dict[int, Talk] = {}
-        for _ in range(400):
-            if len(found) == len(pids):
-                return found
+        end = reactor.seconds() + BOUND
+        while len(found) < len(pids):
+            assert reactor.seconds() < end, f"only {sorted(found)} of {pids} answer"
             client = await self.talk(port or self.front)
             pid = int((await client.ask("/pid")).body)
             assert pid in pids
-            found.setdefault(pid, client)
-        raise AssertionError(f"only {found} of {pids} answer")
+            if found.setdefault(pid, client) is not client:
+                client.transport.abortConnection()
+        return found
 
     def close(self) -> None:
         """Close every connection."""
