@@ -16,7 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.build import load
 from dyups.config.model import Settings
-from dyups.proxy import answervariables, tlsvariables, variables
+from dyups.proxy import answervariables, variables
+from dyups.proxy.secure import tlsvariables
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.rst"), *ROOT.glob("docs/*.rst"), *ROOT.glob("newsfragments/*.rst")])

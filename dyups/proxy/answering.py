@@ -10,12 +10,12 @@ from typing import Final
 from dyups.errors import RequestRefused
 from dyups.http1.request import RequestHead
 from dyups.proxy import answers
-from dyups.proxy.attempt import Forwarding
 from dyups.proxy.client import BodySink
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.forward.attempt import Forwarding
+from dyups.proxy.forward.plan import ForwardPlan
 from dyups.proxy.pace import BODY, BUSY, HEAD, LINGER, TUNNEL, ClientPace
-from dyups.proxy.plan import ForwardPlan
 from dyups.proxy.plane import DataPlane, complain
 from dyups.proxy.route import ListenRoutes
 from dyups.proxy.serving import DISCARD

@@ -9,9 +9,9 @@ import os
 from collections.abc import Callable
 
 from dyups.interfaces import Getter
-from dyups.proxy.added import TRAILED, value_of
 from dyups.proxy.exchange import Exchange
-from dyups.proxy.filepaths import path_of, root_of
+from dyups.proxy.files.filepaths import path_of, root_of
+from dyups.proxy.filters.added import TRAILED, value_of
 
 
 def _real_root(x: Exchange) -> bytes:

@@ -13,7 +13,7 @@ from dyups.proxy.plane import DataPlane
 
 if TYPE_CHECKING:
     from dyups.proxy.exchange import Exchange
-    from dyups.proxy.plan import ForwardPlan
+    from dyups.proxy.forward.plan import ForwardPlan
     from dyups.proxy.route import ServerRoutes
     from dyups.upstream.group import Group
 

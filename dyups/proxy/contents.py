@@ -12,17 +12,17 @@ from dyups.config.model import Echo, Location, ProxyPass
 from dyups.config.parser import encode
 from dyups.http1.fields import clean
 from dyups.proxy import answers
+from dyups.proxy.access.restrictions import Restrictions
 from dyups.proxy.client import BodySink
 from dyups.proxy.exchange import Exchange
-from dyups.proxy.files import Files
-from dyups.proxy.forwards import ConstantTarget, VariableTarget
-from dyups.proxy.literals import ImplicitGroups
+from dyups.proxy.files.plain import Files
+from dyups.proxy.files.tryfiles import TryPhase
+from dyups.proxy.forward.forwards import ConstantTarget, VariableTarget
+from dyups.proxy.forward.literals import ImplicitGroups
 from dyups.proxy.passage import Phase
 from dyups.proxy.plane import DataPlane
-from dyups.proxy.restrictions import Restrictions
 from dyups.proxy.scripting import NO_SCRIPTS, Scripting
 from dyups.proxy.serving import DISCARD, Serving
-from dyups.proxy.tryfiles import TryPhase
 from dyups.upstream.group import Group
 
 
@@ -78,8 +78,8 @@ class EchoServing:
 class LocationMaker:
     """What makes of each location's settings what runs (:class:`~dyups.proxy.route.Maker`).
 
-    ``resources`` is by directive name, ``literals`` what :func:`~dyups.proxy.literals.constant_groups` found, and
-    ``any_literal`` is ``dyups_literal_targets``.
+    ``resources`` is by directive name, ``literals`` what :func:`~dyups.proxy.forward.literals.constant_groups` found,
+    and ``any_literal`` is ``dyups_literal_targets``.
     """
 
     def __init__(

@@ -8,11 +8,11 @@ from twisted.internet.interfaces import IAddress, IProtocolFactory
 from zope.interface import implementer
 
 from dyups.config.model import Http, Listen, Location, ServerTls, inner_locations
-from dyups.proxy.announced import Announced
+from dyups.proxy.access.announced import Announced
 from dyups.proxy.downstream import ClientConnection
 from dyups.proxy.plane import DataPlane
 from dyups.proxy.route import ListenRoutes, Maker
-from dyups.proxy.secured import SecuredClient
+from dyups.proxy.secure.secured import SecuredClient
 from dyups.tls.terms import Handshake, ListenTerms, TermsTable
 
 

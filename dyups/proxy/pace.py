@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Final
 
 from twisted.internet.interfaces import ITransport
 
-from dyups.proxy.attempt import Forwarding
 from dyups.proxy.client import BodySink, TlsSide
 from dyups.proxy.context import describe, endpoint
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.forward.attempt import Forwarding
 from dyups.proxy.plane import DataPlane, complain
 from dyups.proxy.route import ListenRoutes
 from dyups.proxy.serving import DISCARD
 from dyups.proxy.unsent import in_flight, unsent_bytes
 
 if TYPE_CHECKING:
-    from dyups.proxy.announced import Announcement
+    from dyups.proxy.access.announced import Announcement
 
 HEAD: Final = 0
 BODY: Final = 1

@@ -11,8 +11,8 @@ from typing import Final, Protocol
 
 from dyups.proxy.client import BodySink, PhasedClient
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.rewrite.steps import AGAIN, DONE, NEXT, WAIT
 from dyups.proxy.serving import DISCARD
-from dyups.proxy.steps import AGAIN, DONE, NEXT, WAIT
 
 #: Bytes of a request's body that are held for a request that waits; then the client is.
 MOST_HELD: Final = 65536

@@ -14,9 +14,9 @@ from dyups.proxy.exchange import MOST_REDIRECTS
 from dyups.proxy.pace import BODY, GONE
 from dyups.proxy.passage import Passage
 from dyups.proxy.plane import complain
+from dyups.proxy.rewrite.steps import AGAIN, BREAK, DONE, run_steps
 from dyups.proxy.route import Route
 from dyups.proxy.serving import DISCARD
-from dyups.proxy.steps import AGAIN, BREAK, DONE, run_steps
 
 
 class ClientPhases(ClientAnswers):

@@ -23,10 +23,10 @@ from dyups.upstream.map import UpstreamMap
 if TYPE_CHECKING:
     from dyups.config.model import Location
     from dyups.config.tls import ProxyTls
+    from dyups.proxy.access.limits import LimitTables
     from dyups.proxy.exchange import Exchange
-    from dyups.proxy.limits import LimitTables
-    from dyups.proxy.plan import Channels, HeadEdits
-    from dyups.proxy.resolving import TargetNames
+    from dyups.proxy.forward.plan import Channels, HeadEdits
+    from dyups.proxy.forward.resolving import TargetNames
 
 _log = Logger(namespace="dyups.proxy")
 

@@ -4,8 +4,8 @@
     root.putChild(b"api", ReverseProxyResource(plane, "backend", below=True))
 
 Map, balancing, pools, retries and failures are those of ``proxy_pass``, for it is the same
-:class:`~dyups.proxy.attempt.Forwarding`; only the client differs.  :class:`ResourceClient` is a request of the site in
-the part of a client's connection; it takes heads as values instead of bytes, and bodies unframed.
+:class:`~dyups.proxy.forward.attempt.Forwarding`; only the client differs.  :class:`ResourceClient` is a request of the
+site in the part of a client's connection; it takes heads as values instead of bytes, and bodies unframed.
 
 What the site does stays the site's: it has read the request's body whole before the resource is asked, it frames the
 answer, and it adds its own ``Server`` and ``Date``.  No protocol but HTTP passes: there are no tunnels here.
@@ -27,14 +27,14 @@ from dyups.http1.fields import tokens
 from dyups.http1.request import RequestHead, read_request
 from dyups.http1.response import ResponseHead
 from dyups.proxy.answers import page
-from dyups.proxy.attempt import Forwarding
 from dyups.proxy.client import BodySink, TlsSide
 from dyups.proxy.contents import NotFound
 from dyups.proxy.context import describe, endpoint, printable
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.forward.attempt import Forwarding
+from dyups.proxy.forward.plan import ForwardPlan
 from dyups.proxy.passage import Phase
-from dyups.proxy.plan import ForwardPlan
 from dyups.proxy.plane import DataPlane, complain
 from dyups.proxy.route import ServerRoutes
 from dyups.proxy.serving import DISCARD, Serving

@@ -25,17 +25,17 @@ from dyups.config.model import (
 from dyups.config.parser import encode
 from dyups.http1.request import Acceptance
 from dyups.http1.target import escape
-from dyups.proxy.added import added_fields
+from dyups.proxy.access.realip import RealIp
 from dyups.proxy.client import ClientSide
 from dyups.proxy.contents import SlashAdded
 from dyups.proxy.deadlines import Deadlines
 from dyups.proxy.errorpages import error_pages
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.exchange import capture as capture
+from dyups.proxy.filters.added import added_fields
 from dyups.proxy.passage import Phase
-from dyups.proxy.realip import RealIp
+from dyups.proxy.rewrite.steps import OnlyInternal, Runnable, ready_steps
 from dyups.proxy.serving import Serving
-from dyups.proxy.steps import OnlyInternal, Runnable, ready_steps
 
 
 class AddedFields(Protocol):

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from dyups.config.model import Location
+from dyups.proxy.forward.plan import HeadEdits
 from dyups.proxy.passage import Phase
-from dyups.proxy.plan import HeadEdits
 from dyups.proxy.serving import Serving
 
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from dyups.http1.request import RequestHead
 from dyups.http1.response import ResponseHead
 from dyups.proxy import answers
-from dyups.proxy.attempt import Forwarding
 from dyups.proxy.client import BodySink, ClientSide
 from dyups.proxy.exchange import MOST_REDIRECTS, Exchange
+from dyups.proxy.forward.attempt import Forwarding
+from dyups.proxy.forward.plan import ForwardPlan
 from dyups.proxy.passage import Passage
-from dyups.proxy.plan import ForwardPlan
 from dyups.proxy.plane import complain
+from dyups.proxy.rewrite.steps import AGAIN, BREAK, DONE, run_steps
 from dyups.proxy.serving import DISCARD
-from dyups.proxy.steps import AGAIN, BREAK, DONE, run_steps
 from dyups.upstream.group import Group
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class SubRequest:
         return forwarding
 
     def begin_answer(self, head: ResponseHead, body: bytes) -> None:
-        """See :class:`~dyups.proxy.relay.HeadTaker`."""
+        """See :class:`~dyups.proxy.forward.relay.HeadTaker`."""
         self._headed = True
         self._take(body)
 

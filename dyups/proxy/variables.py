@@ -20,9 +20,10 @@ from dyups.config.defined import WithDefined
 from dyups.config.model import Http
 from dyups.config.variables import WithUser
 from dyups.interfaces import Getter, VariableTable
-from dyups.proxy import answervariables, tlsvariables
+from dyups.proxy import answervariables
 from dyups.proxy.exchange import AttemptRecord, Exchange
-from dyups.proxy.requestbody import BODY_TEXT
+from dyups.proxy.forward.requestbody import BODY_TEXT
+from dyups.proxy.secure import tlsvariables
 from dyups.proxy.tallies import connections
 
 _HOSTNAME = socket.gethostname().lower().encode()

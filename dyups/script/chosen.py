@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dyups.config.model import ProxyPass, Template
 from dyups.proxy.exchange import Exchange
-from dyups.proxy.forwards import VariableTarget
-from dyups.proxy.literals import ImplicitGroups
+from dyups.proxy.forward.forwards import VariableTarget
+from dyups.proxy.forward.literals import ImplicitGroups
 from dyups.proxy.route import Route
 
 #: No variable of a configuration can have this name.

@@ -1,7 +1,7 @@
 """Heads of servers' answers, changed by hooks and by ``header_filter_by_lua`` before they are passed on.
 
-One per way of forwarding (:class:`~dyups.proxy.plan.HeadEdits`); the head that was read is never changed.  What frames
-the answer stays the proxy's.
+One per way of forwarding (:class:`~dyups.proxy.forward.plan.HeadEdits`); the head that was read is never changed.  What
+frames the answer stays the proxy's.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dyups.http1.fields import BadField, BareLineFeed, Field
 from dyups.http1.response import READER, ResponseHead, StatusLine
 from dyups.interfaces import VariableTable
 from dyups.proxy.exchange import Exchange
-from dyups.proxy.relay import Relay
+from dyups.proxy.forward.relay import Relay
 from dyups.script.hooks import HookedRequest, report
 
 
@@ -95,7 +95,7 @@ class Edits:
         self._edits = edits
 
     def edited(self, relay: Relay, head: ResponseHead) -> ResponseHead | None:
-        """See :class:`~dyups.proxy.plan.HeadEdits`."""
+        """See :class:`~dyups.proxy.forward.plan.HeadEdits`."""
         exchange = relay.client.exchange
         response = HookedResponse(head)
         for name, edit in self._edits:

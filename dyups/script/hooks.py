@@ -26,7 +26,7 @@ from dyups.interfaces import IRequestHook, IRequestHookMaker, VariableTable
 from dyups.proxy import answers
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.passage import Passage, Phase
-from dyups.proxy.steps import DONE, NEXT, WAIT
+from dyups.proxy.rewrite.steps import DONE, NEXT, WAIT
 from dyups.proxy.variables import variables_of_run_time
 from dyups.script.chosen import ChosenUpstream
 from dyups.script.heads import with_field, with_method

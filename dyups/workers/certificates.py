@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from dyups.config.model import Http, Location, ProxyPass, ProxyTls, Server
 from dyups.config.parser import Directive
-from dyups.proxy.securedial import ChannelTable
+from dyups.proxy.secure.securedial import ChannelTable
 from dyups.tls.material import Files, RememberingFiles
 from dyups.tls.terms import ListenTerms, Terms, TermsTable, check_server
 

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from dyups.control.change import Changes
 from dyups.errors import ConfigError
-from dyups.proxy.limits import memory_for
+from dyups.proxy.access.limits import memory_for
 from dyups.proxy.plane import complain
 from dyups.shared.slots import Reader
 from dyups.shared.zone import Zone

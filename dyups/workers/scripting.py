@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dyups.config.model import Http, Location
+from dyups.proxy.forward.plan import HeadEdits
 from dyups.proxy.passage import Phase
-from dyups.proxy.plan import HeadEdits
 from dyups.proxy.serving import Serving
 from dyups.script.edits import Edits, edit_of
 from dyups.script.hooks import Hooks

@@ -19,16 +19,16 @@ from dyups.admin.check_status import Report, check_status, nothing_checked
 from dyups.admin.totals import Everyone, dyups_status, stub_status
 from dyups.config.model import Http, Location, ResourceContent, inner_locations
 from dyups.metrics.accesslog import AccessLogs
+from dyups.proxy.access.limits import LimitTables
 from dyups.proxy.contents import LocationMaker
 from dyups.proxy.deadlines import Deadlines, period_for
 from dyups.proxy.downstream import ClientConnection
-from dyups.proxy.limits import LimitTables
+from dyups.proxy.forward.literals import constant_groups
+from dyups.proxy.forward.resolving import TargetNames
 from dyups.proxy.listener import Listener, limits_of
-from dyups.proxy.literals import constant_groups
 from dyups.proxy.plane import DataPlane, complain
-from dyups.proxy.resolving import TargetNames
 from dyups.proxy.scripting import NO_SCRIPTS
-from dyups.proxy.securedial import ChannelTable
+from dyups.proxy.secure.securedial import ChannelTable
 from dyups.proxy.serving import Serving
 from dyups.proxy.tallies import facts, states
 from dyups.proxy.webresource import ResourceServing

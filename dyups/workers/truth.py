@@ -19,7 +19,7 @@ from dyups.errors import ConfigError
 from dyups.interfaces import VariableTable
 from dyups.metrics.accesslog import check_access_logs
 from dyups.persist.reload import Restored, restore
-from dyups.proxy.literals import constant_groups
+from dyups.proxy.forward.literals import constant_groups
 from dyups.proxy.plane import complain
 from dyups.proxy.variables import variables_of_run_time
 from dyups.upstream.map import UpstreamMap

@@ -24,14 +24,14 @@ from dyups.config.build import build
 from dyups.config.model import Http, Listen, Location
 from dyups.config.parser import Tree, parse_text
 from dyups.interfaces import Address, TcpAddress
+from dyups.proxy.access.limits import LimitTables
 from dyups.proxy.contents import LocationMaker
 from dyups.proxy.deadlines import Deadlines
-from dyups.proxy.limits import LimitTables
+from dyups.proxy.forward.literals import constant_groups
+from dyups.proxy.forward.peerlink import IDLE, PeerLink
+from dyups.proxy.forward.resolving import TargetNames
 from dyups.proxy.listener import Listener
-from dyups.proxy.literals import constant_groups
-from dyups.proxy.peerlink import IDLE, PeerLink
 from dyups.proxy.plane import DataPlane
-from dyups.proxy.resolving import TargetNames
 from dyups.proxy.scripting import NO_SCRIPTS, Scripting
 from dyups.proxy.serving import Serving
 from dyups.proxy.variables import ProxyVariables, variables_of_run_time

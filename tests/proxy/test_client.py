@@ -7,9 +7,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.proxy.attempt import Forwarding
 from dyups.proxy.client import BodySink, ClientSide
 from dyups.proxy.downstream import ClientConnection
+from dyups.proxy.forward.attempt import Forwarding
 from dyups.proxy.serving import DISCARD
 from tests.proxy.conversation import attributes
 

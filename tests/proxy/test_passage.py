@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from dyups.proxy import answers
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.passage import MOST_HELD, Passage
-from dyups.proxy.steps import AGAIN, DONE, NEXT, WAIT
+from dyups.proxy.rewrite.steps import AGAIN, DONE, NEXT, WAIT
 from tests.proxy.conversation import Wire, World, get, head
 
 CONFIG = """

@@ -9,7 +9,7 @@ from twisted.internet.error import TimeoutError
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.proxy import attempt
+from dyups.proxy.forward import attempt
 from tests.proxy.conversation import Dialled, Wire, World, head, unrest
 
 HTTP = """

@@ -8,7 +8,7 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.http1.chunked import ChunkedReader
-from dyups.proxy.attempt import MOST_GATHERED, MOST_HELD
+from dyups.proxy.forward.attempt import MOST_GATHERED, MOST_HELD
 from tests.proxy.conversation import Wire, World, head, unrest
 
 HTTP = """

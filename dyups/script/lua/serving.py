@@ -11,15 +11,15 @@ from functools import partial
 from dyups.config.model import Location
 from dyups.config.scripts import LuaCode, ScriptContent
 from dyups.http1.fields import clean
-from dyups.proxy.accel import safe_place
 from dyups.proxy.answers import send_redirect
 from dyups.proxy.client import BodySink, ClientSide
 from dyups.proxy.context import printable
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.filters.accel import safe_place
 from dyups.proxy.passage import MOST_HELD, Passage, Phase
 from dyups.proxy.plane import complain_lines
+from dyups.proxy.rewrite.steps import AGAIN, DONE, NEXT, WAIT
 from dyups.proxy.serving import DISCARD, Serving
-from dyups.proxy.steps import AGAIN, DONE, NEXT, WAIT
 from dyups.script.edits import Edit, EditFailed, HookedResponse
 from dyups.script.lua.asked import Asked
 from dyups.script.lua.run import End, Run

@@ -1,0 +1,9 @@
+"""Plain files: ``root``, ``alias``, ``index``, ``try_files``.
+
+plain        the content: which file, its head
+filepaths    where files are
+filebody     sending them at the client's speed
+ranges       parts of them; conditions on a request
+tryfiles     the first of several
+autoindex    lists of folders
+"""

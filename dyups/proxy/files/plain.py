@@ -1,0 +1,248 @@
+"""Plain files: what a location without any other content serves (``ngx_http_static_module``,
+``ngx_http_index_module``).
+
+Opening is done at once, as nginx does it; ``filebody`` sends, ``ranges`` reads what is asked for, ``autoindex`` lists
+folders.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from itertools import count
+
+from dyups.config.model import Location
+from dyups.config.parser import encode
+from dyups.http1.target import escape
+from dyups.proxy import answers
+from dyups.proxy.client import BodySink
+from dyups.proxy.exchange import Exchange
+from dyups.proxy.files.autoindex import listing
+from dyups.proxy.files.filebody import FileBody, Part
+from dyups.proxy.files.filepaths import path_of
+from dyups.proxy.files.ranges import NotSatisfiable, Ranges, status_of_conditions, wanted_ranges
+from dyups.proxy.filters.added import format_date, without
+from dyups.proxy.plane import complain
+from dyups.proxy.serving import DISCARD
+
+_TYPES = {b"html": b"text/html", b"gif": b"image/gif", b"jpg": b"image/jpeg"}
+_METHODS = frozenset({b"GET", b"HEAD", b"POST"})
+#: What opening may fail with, and what it means to the client (``ngx_http_static_handler``).
+_MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL})
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP})
+
+_LENGTH = frozenset({b"content-length"})
+
+#: Numbers of boundaries, one for each answer with several parts.
+_boundaries = count(1)
+
+
+class Files:
+    """The files of one location."""
+
+    __slots__ = ("_default_type", "_indexes", "_settings", "_types")
+
+    def __init__(self, location: Location) -> None:
+        settings = location.settings.files
+        self._settings = settings
+        self._types = _TYPES if settings.types is None else settings.types
+        self._default_type = encode(location.settings.default_type)
+        self._indexes = settings.index
+
+    def serve(self, exchange: Exchange, body: bytes, ended: bool) -> BodySink:
+        """The file, a way to it, or why there is none."""
+        exchange.held = body
+        if exchange.head.method not in _METHODS:
+            return _page(exchange, 405)
+        if exchange.uri.endswith(b"/"):
+            return self._folder(exchange, body, ended)
+        path = path_of(exchange, exchange.uri)
+        if path is None:
+            text = exchange.uri.decode("latin-1")
+            complain(
+                "alert", exchange.client.context(f'"alias" cannot be used where URI "{text}" was rewritten')
+            )
+            return _page(exchange, 500)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except (OSError, ValueError) as error:
+            return self._unopened(exchange, path, error)
+        status = os.fstat(fd)
+        if stat.S_ISREG(status.st_mode) and exchange.head.method != b"POST":
+            return self._send(exchange, fd, status)
+        os.close(fd)
+        if stat.S_ISDIR(status.st_mode):
+            return _slash_added(exchange)
+        if not stat.S_ISREG(status.st_mode):
+            complain("crit", exchange.client.context(f'"{_shown(path)}" is not a regular file'))
+            return _page(exchange, 404)
+        return _page(exchange, 405)
+
+    def _unopened(self, exchange: Exchange, path: bytes, error: OSError | ValueError) -> BodySink:
+        number = error.errno or 0 if isinstance(error, OSError) else errno.EINVAL
+        level, status = "crit", 500
+        if number in _MISSING:
+            level, status = "error", 404
+        elif number in _FORBIDDEN:
+            level, status = "error", 403
+        if status != 404 or self._settings.log_not_found:
+            reason = f"{number}: {os.strerror(number)}"
+            complain(level, exchange.client.context(f'open() "{_shown(path)}" failed ({reason})'))
+        return _page(exchange, status)
+
+    # -- folders -----------------------------------------------------------------------------------------------------
+
+    def _folder(self, exchange: Exchange, body: bytes, ended: bool) -> BodySink:
+        """The first index that is there, a list, or 403."""
+        uri = exchange.uri
+        folder = path_of(exchange, uri)
+        if folder is None:
+            return _page(exchange, 500)
+        names = [name.render(exchange) for name in self._indexes] or [b"index.html"]
+        for name in filter(None, names):
+            if name.startswith(b"/"):
+                exchange.client.redirect(name, exchange.args, body, ended)
+                return DISCARD
+            try:
+                os.stat(folder + name)
+            except (OSError, ValueError) as error:
+                refusal = _no_index(folder, error)
+                if refusal:
+                    return self._unopened(exchange, folder + name, refusal)
+            else:
+                exchange.client.redirect(uri + name, exchange.args, body, ended)
+                return DISCARD
+        if self._settings.autoindex and exchange.head.method != b"POST":
+            return self._list(exchange, folder)
+        complain("error", exchange.client.context(f'directory index of "{_shown(folder)}" is forbidden'))
+        return _page(exchange, 403)
+
+    def _list(self, exchange: Exchange, folder: bytes) -> BodySink:
+        try:
+            kind, text = listing(folder, exchange.uri, self._settings)
+        except OSError as error:
+            return self._unopened(exchange, folder, error)
+        answers.send(exchange.client, 200, text, kind)
+        return DISCARD
+
+    # -- sending -----------------------------------------------------------------------------------------------------
+
+    def _send(self, exchange: Exchange, fd: int, status: os.stat_result) -> BodySink:
+        """The whole file, parts of it, or that it has not changed."""
+        size, changed = status.st_size, int(status.st_mtime)
+        tag = b'"%x-%x"' % (changed, size) if self._settings.etag else b""
+        about = b"ETag: %b\r\n" % tag if tag else b""
+        if exchange.error_status in (0, 200):
+            about = b"Last-Modified: %b\r\n%b" % (format_date(changed), about)
+        ranges: Ranges = []
+        if exchange.error_status in (0, 200):
+            since = self._settings.if_modified_since
+            refusal = status_of_conditions(exchange.head, changed, tag, since)
+            if refusal:
+                os.close(fd)
+                return _conditional(exchange, refusal, about)
+            try:
+                ranges = wanted_ranges(exchange.head, size, changed, tag, self._settings.max_ranges)
+            except NotSatisfiable:
+                os.close(fd)
+                answers.send_page(exchange.client, 416, b"Content-Range: bytes */%d\r\n" % size)
+                return DISCARD
+            if self._settings.max_ranges != 0:
+                about += b"Accept-Ranges: bytes\r\n" if not ranges else b""
+        kind = self._type_of(exchange.uri)
+        if exchange.carried is not None and exchange.carried.content_type:
+            kind = exchange.carried.content_type  # what a server says of it (X-Accel-Redirect)
+        if not ranges:
+            lines = _entity(kind, size) + about
+            return _send_parts(exchange, fd, 200, lines, [(0, size)])
+        return _send_ranges(exchange, fd, size, kind, about, ranges)
+
+    def _type_of(self, uri: bytes) -> bytes:
+        """The content type by the extension (``ngx_http_set_exten``); a name that begins with a dot has none."""
+        name, dot, extension = uri.rpartition(b"/")[2].rpartition(b".")
+        if not dot or not name:
+            return self._default_type
+        return self._types.get(extension.lower(), self._default_type)
+
+
+def _no_index(folder: bytes, error: OSError | ValueError) -> OSError | ValueError | None:
+    """What an index that is not there means: None where the next may be, else why there is none at all."""
+    if not isinstance(error, OSError) or error.errno != errno.ENOENT:
+        return error
+    try:
+        os.stat(folder)
+    except OSError as missing:
+        return missing
+    return None
+
+
+def _send_ranges(
+    exchange: Exchange, fd: int, size: int, kind: bytes, about: bytes, ranges: Ranges
+) -> BodySink:
+    if len(ranges) == 1:
+        first, after = ranges[0]
+        lines = (
+            _entity(kind, after - first)
+            + about
+            + b"Content-Range: bytes %d-%d/%d\r\n" % (first, after - 1, size)
+        )
+        return _send_parts(exchange, fd, 206, lines, [*ranges])
+    boundary = b"%020d" % next(_boundaries)
+    parts: list[Part] = []
+    typed = b"Content-Type: %b\r\n" % kind if kind else b""
+    for first, after in ranges:
+        place = (boundary, typed, first, after - 1, size)
+        parts += [b"\r\n--%b\r\n%bContent-Range: bytes %d-%d/%d\r\n\r\n" % place, (first, after)]
+    parts.append(b"\r\n--%b--\r\n" % boundary)
+    length = sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in parts)
+    lines = _entity(b"multipart/byteranges; boundary=%b" % boundary, length) + about
+    return _send_parts(exchange, fd, 206, lines, parts)
+
+
+def _send_parts(exchange: Exchange, fd: int, status: int, lines: bytes, parts: list[Part]) -> BodySink:
+    if exchange.error_status in (204, 304):  # error_page says so: there is no body
+        os.close(fd)
+        answers.send(exchange.client, status, b"", b"")
+        return DISCARD
+    adds = exchange.route.adds
+    if adds is not None and adds.trails(exchange, exchange.error_status or status):
+        lines = without(lines, _LENGTH) + answers.CHUNKED
+    else:
+        adds = None
+    head = answers.begin(exchange.client, status, lines)
+    if exchange.head.method == b"HEAD":
+        parts = []
+    return FileBody(exchange.client, fd, parts, adds).begin(head)
+
+
+def _entity(kind: bytes, length: int) -> bytes:
+    typed = b"Content-Type: %b\r\n" % kind if kind else b""
+    return b"%bContent-Length: %d\r\n" % (typed, length)
+
+
+def _conditional(exchange: Exchange, status: int, about: bytes) -> BodySink:
+    if status == 412:
+        return _page(exchange, 412)
+    client = exchange.client
+    client.write(answers.begin(client, 304, about))
+    client.answered()
+    return DISCARD
+
+
+def _slash_added(exchange: Exchange) -> BodySink:
+    """A folder without its slash: 301 to where it has one."""
+    location = escape(exchange.uri) + b"/"
+    if exchange.args:
+        location = b"%b?%b" % (location, exchange.args)
+    answers.send_redirect(exchange.client, 301, location)
+    return DISCARD
+
+
+def _page(exchange: Exchange, status: int) -> BodySink:
+    answers.send_page(exchange.client, status)
+    return DISCARD
+
+
+def _shown(path: bytes) -> str:
+    return path.decode("utf-8", "replace")

@@ -1,0 +1,1 @@
+"""Who may ask: tests of :mod:`dyups.proxy.access`."""

@@ -1,0 +1,1 @@
+"""Plain files: tests of :mod:`dyups.proxy.files`."""

@@ -1,0 +1,1 @@
+"""What is changed on the way: tests of :mod:`dyups.proxy.filters`."""

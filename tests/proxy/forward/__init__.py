@@ -1,0 +1,1 @@
+"""Forwarding: tests of :mod:`dyups.proxy.forward`."""

@@ -1,0 +1,1 @@
+"""The rewrite phase: tests of :mod:`dyups.proxy.rewrite`."""

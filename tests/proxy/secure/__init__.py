@@ -1,0 +1,1 @@
+"""TLS of connections: tests of :mod:`dyups.proxy.secure`."""
