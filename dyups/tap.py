@@ -20,7 +20,7 @@ from dyups._version import VERSION
 from dyups.config.build import DEFAULT_ERROR_LOG
 from dyups.config.model import ErrorLog, Settings
 from dyups.errors import ConfigError
-from dyups.metrics.errorlog import ErrorLogObserver
+from dyups.metrics.errorlog import ErrorLogObserver, observer_of
 from dyups.net.choose import install_preferred
 from dyups.workers.configuration import Configuration, Source, read_configuration
 from dyups.workers.early import EarlyEnd
@@ -138,7 +138,7 @@ def makeService(options: Options) -> IService:
     """The service of ``twistd dyups``: every socket listens when it is made, nothing is accepted before it starts."""
     settings = options.settings
     try:
-        observer = ErrorLogObserver(settings.error_log)
+        observer = observer_of(settings)
     except OSError as error:
         fail(open_failed(error))
     root = ErrorLogged(observer) if options.own_log else MultiService()

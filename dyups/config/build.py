@@ -58,9 +58,17 @@ def parse_globals(text: str) -> tuple[Directive, ...]:
     return directives
 
 
-def build(tree: Tree, *, prefix: str, variables: VariableTable, default_port: int | None = None) -> Settings:
+def build(
+    tree: Tree,
+    *,
+    prefix: str,
+    variables: VariableTable,
+    default_port: int | None = None,
+    error_log: str | None = None,
+) -> Settings:
     """The settings that a tree says.
 
+    ``error_log`` is the log where the tree names none: relative to the prefix, or ``stderr``.
     ``default_port`` is that of a ``server`` without ``listen``: by default nginx's 80, or 8000 for users other than
     root.  Raises ConfigError at the first mistake, with file and line.
     """
@@ -78,7 +86,9 @@ def build(tree: Tree, *, prefix: str, variables: VariableTable, default_port: in
     read_block(blocks["events"].block or (), Context.EVENTS, scope, Values())
     main: dict[str, Any] = {
         "pid": scope.path(DEFAULT_PID),
-        "error_log": (ErrorLog(scope.path(DEFAULT_ERROR_LOG)),),
+        "error_log": (
+            ErrorLog(error_log if error_log == "stderr" else scope.path(error_log or DEFAULT_ERROR_LOG)),
+        ),
     }
     main |= values.of(Settings)
     values.store(LocationSettings, {"error_log": main["error_log"]}, inherited=True)

@@ -314,6 +314,8 @@ class ErrorLog:
 
 
 @dataclass(frozen=True, slots=True)
+    syslog: Syslog | None = None
+    """Where lines are sent; then ``path`` is what was written."""
 class DyupsSettings:
     """The module's own directives (``http`` context)."""
 

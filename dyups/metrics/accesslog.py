@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from dyups.config.model import AccessLog, Http, Location, LocationSettings, Syslog, inner_locations
 from dyups.errors import ConfigError
-from dyups.metrics.errorlog import make_folder
+from dyups.metrics.errorfile import make_folder
 from dyups.metrics.logfile import MOST_WAITING, PAUSE, BatchFile, NamedFiles, Tell, failed, open_log
 from dyups.metrics.logformat import compile_line
 from dyups.metrics.syslog import SyslogSender

@@ -1,29 +1,29 @@
-"""``error_log``: Twisted's log events as lines in nginx's form, in as many files as are configured.
+"""``error_log``: Twisted's log events as lines in nginx's form, in as many logs as are configured.
 
     2026/11/22 12:00:00 [error] 123#123: *7 message
 
-One observer writes to all files, each from its own level on.  ``tap`` installs it.
+One observer writes to all logs, each from its own level on.  ``tap`` installs it.  What is said of a request comes as a
+:class:`Placed` text, which knows the logs of its ``server`` or ``location``; everything else goes to those outside
+``http``.  So the logs of a request are found only when there is a line to write.
 
-Each line is one ``write(2)`` on a descriptor opened for appending, as nginx does it: nothing is held in memory, lines
-of several processes do not mix, and what a full disk refuses is lost and troubles nobody.  A pipe that nobody reads is
-not waited for.
+``errorfile`` writes.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import select
-import sys
 import threading
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from zope.interface import implementer
 
-from dyups.config.model import ErrorLog
+from dyups.config.model import ErrorLog, Settings, Syslog
+from dyups.metrics.accesslog import each_settings
+from dyups.metrics.errorfile import STDERR, LogFile, SyslogLines, Target
 
 #: nginx's levels, the gravest last.
 ORDER = ("debug", "info", "notice", "warn", "error", "crit", "alert", "emerg")
@@ -36,7 +36,26 @@ _NAMES = {
     LogLevel.critical: "crit",
 }
 _CONTROLS = re.compile("[\x00-\x1f\x7f]")
-_STDERR = "stderr"
+
+
+class Placed(str):
+    """A message of a request: it goes to the logs of the place where the request is."""
+
+    __slots__ = ("logs",)
+
+    logs: tuple[ErrorLog, ...]
+
+
+def placed(text: str, logs: tuple[ErrorLog, ...]) -> str:
+    """``text``, for ``logs``."""
+    found = Placed(text)
+    found.logs = logs
+    return found
+
+
+def placed_as(other: str, text: str) -> str:
+    """``text``, for the logs that ``other`` is for."""
+    return placed(text, other.logs) if isinstance(other, Placed) else text
 
 
 def level_of(event: LogEvent) -> str:
@@ -68,140 +87,106 @@ def _escaped(line: str) -> str:
     return _CONTROLS.sub(lambda match: f"\\x{ord(match[0]):02X}", line)
 
 
-def make_folder(path: str) -> None:
-    """Make the folder that ``path`` is to be in, where only that one is missing: ``logs`` on the first start.
+class _Logs(NamedTuple):
+    """The logs of one place."""
 
-    nginx's packages ship it.  A prefix that is not there stays so, and opening ``path`` says why it fails.
-    """
-    with suppress(OSError):
-        os.mkdir(os.path.dirname(path))
-
-
-class LogFile:
-    """One ``error_log`` file, which exists from now on.  Raises OSError where it cannot be opened."""
-
-    __slots__ = ("_descriptor", "_path", "_torn", "threshold")
-
-    def __init__(self, spec: ErrorLog) -> None:
-        self._path = spec.path
-        self.threshold = _RANKS[spec.level]
-        self._torn = False
-        """The last line is incomplete: the disk was full."""
-        self._descriptor = self._open()
-
-    def _open(self) -> int:
-        """A descriptor of our own; -1 where there is no standard error (closed by whoever started us)."""
-        if self._path == _STDERR:
-            # Where it was closed from the start its number may have gone to another file since; Python knows.  As a
-            # daemon we keep the one we were started with, as nginx does: twistd makes number 2 /dev/null.
-            return -1 if sys.__stderr__ is None else os.dup(sys.__stderr__.fileno())
-        make_folder(self._path)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
-        return os.open(self._path, flags, 0o644)
-
-    @property
-    def descriptor(self) -> int | None:
-        """Ours; None where there is none."""
-        return None if self._descriptor < 0 else self._descriptor
-
-    @property
-    def is_standard_error(self) -> bool:
-        """Is it ``stderr``, and no file?"""
-        return self._path == _STDERR
-
-    def write(self, line: bytes) -> None:
-        """Append ``line``; a full disk or pipe must not stop the proxy."""
-        if self._descriptor < 0 or (self._path == _STDERR and not _has_room(self._descriptor)):
-            return
-        if self._torn:
-            line = b"\n" + line
-        try:
-            written = os.write(self._descriptor, line)
-        except OSError:
-            return
-        self._torn = written < len(line)
-
-    def reopen(self) -> None:
-        """Open the file anew by its name: it was moved away (USR1).  Raises OSError; then the old one is kept."""
-        if self._path != _STDERR:
-            old, self._descriptor = self._descriptor, self._open()
-            self._torn = False
-            os.close(old)
-
-    def close(self) -> None:
-        """Write no more."""
-        old, self._descriptor = self._descriptor, -1
-        if old >= 0:
-            os.close(old)
-
-
-def _has_room(descriptor: int) -> bool:
-    """Would a write not block; standard error is shared with others, so it cannot be made non-blocking."""
-    poll = select.poll()
-    poll.register(descriptor, select.POLLOUT)
-    return bool(poll.poll(0))
+    lowest: int
+    targets: list[tuple[int, Target]]
+    """Each with the level that it takes."""
 
 
 @implementer(ILogObserver)
 class ErrorLogObserver:
-    """Writes events to every file whose level they reach."""
+    """Writes events to every log whose level they reach: ``specs``, or for requests one of ``places``.
 
-    def __init__(self, specs: Iterable[ErrorLog]) -> None:
-        self._files: list[LogFile] = []
+    Raises OSError where a file cannot be opened.
+    """
+
+    def __init__(self, specs: Iterable[ErrorLog], places: Iterable[tuple[ErrorLog, ...]] = ()) -> None:
+        self._targets: dict[str | Syslog, Target] = {}
+        """Open, by path or by what is said of a syslog server."""
+        self._early: list[str] | None = []
+        """What could not be told yet: the logs are not open."""
         try:
-            for spec in specs:
-                self._files.append(LogFile(spec))
+            self._main = self._open(tuple(specs))
+            self._places = {logs: self._open(logs) for logs in dict.fromkeys(places)}
         except OSError:
             self.close()
             raise
-        self._lowest = min((file.threshold for file in self._files), default=len(ORDER))
+        early, self._early = self._early, None
+        for text in early:
+            self._tell(text)
+
+    def _open(self, specs: Sequence[ErrorLog]) -> _Logs:
+        targets = [(_RANKS[spec.level], self._target(spec)) for spec in specs]
+        return _Logs(min((threshold for threshold, _ in targets), default=len(ORDER)), targets)
+
+    def _target(self, spec: ErrorLog) -> Target:
+        key = spec.syslog or spec.path
+        found = self._targets.get(key)
+        if found is None:
+            found = LogFile(spec.path) if spec.syslog is None else SyslogLines(spec.syslog, self._tell)
+            self._targets[key] = found
+        return found
+
+    def _tell(self, text: str) -> None:
+        """Trouble of our own."""
+        if self._early is not None:
+            self._early.append(text)
+        else:
+            self({"log_format": "{text}", "text": text, "log_time": time.time(), "nginx_level": "alert"})
 
     def __call__(self, event: LogEvent) -> None:
         """One event."""
         level = level_of(event)
         rank = _RANKS[level]
-        if rank < self._lowest:
+        text = event.get("text")
+        logs = self._places.get(text.logs, self._main) if isinstance(text, Placed) else self._main
+        if rank < logs.lowest:
             return
         line = format_line(event, level).encode("utf-8", "backslashreplace")
-        for file in self._files:
-            if rank >= file.threshold:
-                file.write(line)
+        for threshold, target in logs.targets:
+            if rank >= threshold:
+                target.write(line, rank)
 
     def reopen(self) -> list[str]:
         """Open all files anew; why some could not be, in nginx's words (their old files go on)."""
         problems: list[str] = []
-        for file in self._files:
+        for target in self._targets.values():
             try:
-                file.reopen()
+                target.reopen()
             except OSError as error:
                 words = os.strerror(error.errno or 0)
                 problems.append(f'open() "{error.filename}" failed ({error.errno}: {words})')
         return problems
 
     def become(self, other: ErrorLogObserver) -> None:
-        """Go on with the files of ``other``, which is not to be used any more (a reload).
+        """Go on with the logs of ``other``, which is not to be used any more (a reload).
 
         Standard error stays the one that the process was started with.
         """
-        before = self._files
-        kept = next((file for file in before if file.is_standard_error), None)
-        self._files, self._lowest = [], other._lowest
-        for file in other._files:
-            if kept is not None and file.is_standard_error:
-                kept.threshold = file.threshold
-                file.close()
-                file = kept
-            self._files.append(file)
-        for file in before:
-            if file not in self._files:
-                file.close()
+        before, kept = self._targets, self._targets.get(STDERR)
+        self._targets, self._main, self._places = other._targets, other._main, other._places
+        new = self._targets.get(STDERR)
+        if isinstance(kept, LogFile) and isinstance(new, LogFile):
+            new.take_over(kept)
+        for target in before.values():
+            target.close()
 
     @property
     def standard_error(self) -> int | None:
-        """The standard error that we were started with, where it is among the files; workers are to have it too."""
-        return next((file.descriptor for file in self._files if file.is_standard_error), None)
+        """The standard error that we were started with, where it is among the logs; workers are to have it too."""
+        found = self._targets.get(STDERR)
+        return found.descriptor if isinstance(found, LogFile) else None
 
     def close(self) -> None:
-        """Close all files."""
-        for file in self._files:
-            file.close()
+        """Close all logs."""
+        for target in self._targets.values():
+            target.close()
+
+
+def observer_of(settings: Settings) -> ErrorLogObserver:
+    """All error logs of a configuration.  Raises OSError where a file cannot be opened."""
+    blocks = each_settings(settings.http) if settings.http is not None else ()
+    places = (found.error_log for found in blocks if found.error_log != settings.error_log)
+    return ErrorLogObserver(settings.error_log, places)

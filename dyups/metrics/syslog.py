@@ -1,7 +1,8 @@
-"""``access_log syslog:…``: each line as a datagram in the form of RFC 3164, as nginx sends it.
+"""Logs to ``syslog:…``: each line as a datagram in the form of RFC 3164, as nginx sends it.
 
 Owns the message and the socket.  Nothing is waited for: what the socket does not take at once is lost, as datagrams may
-be, which is said once until one goes out again.  ``config.syslog`` reads the target; ``accesslog`` sends lines.
+be, which is said once until one goes out again.  ``config.syslog`` reads the target; ``accesslog`` and
+``errorfile`` send lines.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def stamp(second: int) -> bytes:
 class SyslogSender:
     """Sends lines to ``target``; ``tell`` hears what fails.  A host name is looked up now."""
 
-    __slots__ = ("_ahead", "_behind", "_socket", "_target", "_tell", "_troubled", "_wall")
+    __slots__ = ("_behind", "_socket", "_target", "_tell", "_troubled", "_wall")
 
     def __init__(self, target: Syslog, tell: Tell, wall: Callable[[], float] = time.time) -> None:
         self._target = target
@@ -34,7 +35,6 @@ class SyslogSender:
         self._wall = wall
         self._troubled = False
         host = f" {socket.gethostname()}" if target.hostname else ""
-        self._ahead = f"<{target.priority}>".encode()
         self._behind = f"{host} {target.tag}: ".encode()
         self._socket = self._connected()
 
@@ -56,11 +56,15 @@ class SyslogSender:
 
     def add(self, line: bytes) -> None:
         """Send ``line``, which ends with a newline; that stays here."""
+        self.send(line, self._target.priority)
+
+    def send(self, line: bytes, priority: int) -> None:
+        """The same, with another priority than the target's."""
         if self._socket is None:
             self._socket = self._connected() if self._target.path else None
             if self._socket is None:
                 return
-        message = b"%b%b%b%b" % (self._ahead, stamp(int(self._wall())), self._behind, line[:-1])
+        message = b"<%d>%b%b%b" % (priority, stamp(int(self._wall())), self._behind, line[:-1])
         try:
             self._socket.send(message)
             self._troubled = False

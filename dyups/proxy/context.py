@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dyups.metrics.errorlog import placed
 from dyups.proxy.exchange import Exchange
 
 
@@ -14,7 +15,7 @@ def endpoint(address: Any) -> tuple[bytes, int]:
 
 
 def describe(number: int, message: str, exchange: Exchange, peer: bytes, upstream: bytes) -> str:
-    """``message`` with all that is known of the request."""
+    """``message`` with all that is known of the request, for the logs of its location."""
     head = exchange.head
     parts = [f"*{number} {message}, client: {printable(peer)}, server: {printable(exchange.server.name)}"]
     if head.line:
@@ -27,7 +28,7 @@ def describe(number: int, message: str, exchange: Exchange, peer: bytes, upstrea
         )
     if head.raw_host:
         parts.append(f'host: "{printable(head.raw_host)}"')
-    return ", ".join(parts)
+    return placed(", ".join(parts), exchange.route.settings.error_log)
 
 
 def printable(value: bytes) -> str:

@@ -17,6 +17,7 @@ from twisted.logger import Logger, LogLevel
 
 from dyups._version import VERSION
 from dyups.interfaces import Address
+from dyups.metrics.errorlog import placed_as
 from dyups.proxy.deadlines import Deadlines
 from dyups.upstream.map import UpstreamMap
 
@@ -191,7 +192,7 @@ def complain_lines(level: str, start: str, text: str, end: str = "") -> None:
     _log.emit(
         LEVELS[level],
         "{text}",
-        text=start + first + end,
+        text=placed_as(text, start + first + end),
         nginx_level=level,
         further=[line.expandtabs(4) for line in further],
     )

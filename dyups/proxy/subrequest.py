@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dyups.http1.request import RequestHead
 from dyups.http1.response import ResponseHead
+from dyups.metrics.errorlog import placed
 from dyups.proxy import answers
 from dyups.proxy.client import BodySink, ClientSide
 from dyups.proxy.exchange import MOST_REDIRECTS, Exchange
@@ -237,7 +238,8 @@ class SubRequest:
     def context(self, message: str, upstream: bytes = b"") -> str:
         """See :class:`~dyups.proxy.client.ClientSide`."""
         if self._detached:
-            return f"*{self._numbers[0]} {message}, client: {self._address[0].decode()}"
+            said = f"*{self._numbers[0]} {message}, client: {self._address[0].decode()}"
+            return placed(said, self.exchange.route.settings.error_log)
         return self._parent.context(message, upstream)
 
     def client_address(self) -> tuple[bytes, int]:

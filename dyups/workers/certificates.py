@@ -58,8 +58,8 @@ def _locations(servers: Iterable[Server]) -> Iterator[Location]:
                 blocks.append(inner)
 
 
-def warnings(directives: tuple[Directive, ...], outside: bool = True) -> Iterator[str]:
-    """What is asked for and not done, though clients or operators may count on it; ``outside`` of all blocks."""
+def warnings(directives: tuple[Directive, ...]) -> Iterator[str]:
+    """What is asked for and not done, though clients or operators may count on it."""
     for directive in directives:
         place = f"in {directive.file}:{directive.line}"
         if directive.name == "ssl_stapling" and directive.args[:1] == ("on",):
@@ -70,7 +70,5 @@ def warnings(directives: tuple[Directive, ...], outside: bool = True) -> Iterato
             yield f'the "http2" parameter of "listen" ignored, HTTP/1.1 is spoken {place}'
         elif directive.name == "gzip" and directive.args[:1] == ("on",):
             yield f'"gzip" ignored, nothing is compressed {place}'
-        elif directive.name == "error_log" and not outside:
-            yield f'"error_log" ignored, what is outside "http" has everything {place}'
         if directive.block:
-            yield from warnings(directive.block, False)
+            yield from warnings(directive.block)

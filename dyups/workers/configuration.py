@@ -10,8 +10,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from dyups.config.build import DEFAULT_ERROR_LOG, build, parse_globals
-from dyups.config.model import ErrorLog, Http, Settings
+from dyups.config.build import build, parse_globals
+from dyups.config.model import Http, Settings
 from dyups.config.parser import Tree, parse_file
 from dyups.proxy.variables import ProxyVariables
 from dyups.workers.certificates import read_certificates
@@ -73,9 +73,6 @@ def read_configuration(source: Source) -> Configuration:
 def built(tree: Tree, prefix: str, error_log: str | None) -> Configuration:
     """What a tree that was read says.  Raises :class:`~dyups.errors.ConfigError`."""
     variables = ProxyVariables()
-    settings = build(tree, prefix=prefix, variables=variables)
-    default = os.path.join(settings.prefix, DEFAULT_ERROR_LOG)
-    if error_log and settings.error_log == (ErrorLog(default),):
-        settings = replace(settings, error_log=(ErrorLog(os.path.join(settings.prefix, error_log)),))
+    settings = build(tree, prefix=prefix, variables=variables, error_log=error_log)
     wanted = variables.attempts_wanted, variables.bodies_wanted
     return Configuration(tree, prefix, error_log, settings, *wanted)

@@ -17,7 +17,7 @@ from typing import Any
 
 from twisted.logger import globalLogBeginner
 
-from dyups.metrics.errorlog import ErrorLogObserver
+from dyups.metrics.errorlog import ErrorLogObserver, observer_of
 from dyups.proxy.plane import complain
 from dyups.shared.zone import ZoneReader
 from dyups.workers.configuration import Configuration, built
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     snapshot = read_snapshot(SNAPSHOT)
     os.close(SNAPSHOT)
     configuration = built(snapshot.tree, snapshot.prefix, snapshot.error_log)
-    logs = ErrorLogObserver(configuration.settings.error_log)
+    logs = observer_of(configuration.settings)
     globalLogBeginner.beginLoggingTo([logs], redirectStandardIO=False)
     import_module(snapshot.reactor).install()
     try:

@@ -31,7 +31,7 @@ from twisted.logger import Logger
 from dyups.control.change import ChangePath
 from dyups.control.lock import ChangeLock
 from dyups.errors import ConfigError
-from dyups.metrics.errorlog import ErrorLogObserver
+from dyups.metrics.errorlog import ErrorLogObserver, observer_of
 from dyups.proxy.plane import complain
 from dyups.script.here import Presence
 from dyups.script.verbs import Verbs
@@ -349,7 +349,7 @@ class MasterProcess(Service):
     def _open(self, configuration: Configuration) -> None:
         """The logs and sockets of another configuration, all or none."""
         try:
-            logs = ErrorLogObserver(configuration.settings.error_log)
+            logs = observer_of(configuration.settings)
         except OSError as error:
             reason = os.strerror(error.errno or 0)
             raise ConfigError(f'open() "{error.filename}" failed ({error.errno}: {reason})') from error

@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeVar
 
 import dyups
 import twisted
-from dyups.config.model import Settings
+from dyups.config.model import ErrorLog, Settings
 from dyups.config.parser import Directive, Tree
 from dyups.errors import ConfigError
 from dyups.metrics.accesslog import each_settings, used
@@ -198,12 +198,17 @@ def hand_over_logs(settings: Settings, identity: Identity) -> Iterator[str]:
 
 def log_paths(settings: Settings) -> Iterable[str]:
     """The log files with names that no request decides, each once."""
-    paths = dict.fromkeys(log.path for log in settings.error_log if log.path != "stderr")
+    paths = dict.fromkeys(_files_of(settings.error_log))
     for found in each_settings(settings.http) if settings.http is not None else ():
+        paths |= dict.fromkeys(_files_of(found.error_log))
         for log in used(found.access_log):
             if log.path.constant is not None and log.syslog is None:
                 paths[log.path.source] = None
     return paths
+
+
+def _files_of(logs: Iterable[ErrorLog]) -> Iterator[str]:
+    return (log.path for log in logs if log.syslog is None and log.path != "stderr")
 
 
 def _hand_over(path: str, user: int) -> None:

@@ -25,7 +25,9 @@ ERRORS = {
     "events {}": '"events" directive is duplicate in conf/nginx.conf:2',
     "worker_processes 0;": '"worker_processes" directive invalid value in conf/nginx.conf:2',
     "error_log x loud;": 'invalid log level "loud" in conf/nginx.conf:2',
-    "error_log syslog:server=a;": '"syslog:" is not supported in "error_log" directive in conf/nginx.conf:2',
+    "error_log x info warn;": 'duplicate log level "warn" in conf/nginx.conf:2',
+    "error_log x info debug_http;": 'invalid log level "debug_http" in conf/nginx.conf:2',
+    "error_log syslog:tag=a;": "no syslog server specified in conf/nginx.conf:2",
     "load_module;": 'invalid number of arguments in "load_module" directive in conf/nginx.conf:2',
     "stream {}": '"stream" directive is not supported in conf/nginx.conf:2',
 }

@@ -14,15 +14,15 @@ from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.config.model import ErrorLog
+from dyups.config.model import ErrorLog, Syslog
+from dyups.metrics import syslog
 from dyups.metrics.errorlog import (
     ORDER,
     ErrorLogObserver,
-    LogFile,
     format_line,
     level_of,
-    make_folder,
 )
+from tests.metrics.test_syslog import FakeNet
 
 ENTRY = re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[(\w+)\] (\d+)#(\d+): (.*)\n")
 
@@ -195,27 +195,6 @@ class FileTests(SynchronousTestCase):
         self.assertRaises(FileNotFoundError, ErrorLogObserver, specs)
         self.assertEqual(len(os.listdir("/proc/self/fd")), before)
 
-    def test_folder(self) -> None:
-        """The folder is made where only that one is missing; a whole missing prefix is not."""
-        make_folder(self.path("logs/error.log"))
-        self.assertTrue(os.path.isdir(self.path("logs")))
-        make_folder(self.path("not/there/error.log"))
-        self.assertFalse(os.path.exists(self.path("not")))
-
-    def test_full_disk(self) -> None:
-        """What a full disk refuses is lost; the next line that fits begins on a line of its own."""
-        file = LogFile(ErrorLog(self.path("a")))
-        self.addCleanup(file.close)
-        write = os.write
-        with mock.patch("os.write", side_effect=lambda fd, data: write(fd, data[:4])):
-            file.write(b"entry: torn\n")
-        with mock.patch("os.write", side_effect=OSError(28, "No space left on device")):
-            file.write(b"entry: lost\n")
-        file.write(b"entry: whole\n")
-        file.write(b"entry: more\n")
-        with open(self.path("a"), "rb") as read:
-            self.assertEqual(read.read(), b"entr\nentry: whole\nentry: more\n")
-
     def test_one_write(self) -> None:
         """A line is one system call, so that lines of several processes do not mix."""
         observer = self.observer(("a", "error"))
@@ -232,6 +211,47 @@ class FileTests(SynchronousTestCase):
         for _ in range(40):
             observer(complaint("error", "x" * 8192))
         self.assertEqual(os.read(reader, 4)[:2], b"19")
+
+
+class SyslogTests(SynchronousTestCase):
+    """``error_log syslog:``."""
+
+    def setUp(self) -> None:
+        self.net = FakeNet()
+        self.patch(syslog, "socket", self.net)
+        self.spec = ErrorLog("syslog:…", "info", Syslog("127.0.0.1", 514, "", 23 * 8 + 6, "tag", False))
+
+    def test_lines(self) -> None:
+        """A line is sent whole, with its own level as severity, from the log's level on."""
+        observer = ErrorLogObserver([self.spec])
+        for level in ("debug", "info", "emerg"):
+            observer(complaint(level, level))
+        first, second = self.net.sent
+        self.assertRegex(first, rb"^<190>[A-Z][a-z]{2} [ \d]\d [\d:]{8} tag: \d{4}/.* \[info\] .*: info\Z")
+        self.assertRegex(second, rb"^<184>.* \[emerg\] .*: emerg\Z")
+
+    def test_shared(self) -> None:
+        """Two blocks that say the same server share a socket; USR1 connects anew, the end closes it."""
+        observer = ErrorLogObserver([self.spec], [(self.spec, self.spec)])
+        self.assertEqual(len(self.net.made), 1)
+        self.assertEqual(observer.reopen(), [])
+        self.assertEqual([made.closed for made in self.net.made], [True, False])
+        observer.close()
+        self.assertTrue(self.net.made[-1].closed)
+
+    def test_trouble(self) -> None:
+        """That lines cannot be sent is said in the other logs, once, also when it fails from the start."""
+        self.net.refuses = True
+        path = self.mktemp()
+        observer = ErrorLogObserver([self.spec, ErrorLog(path)])
+        self.addCleanup(observer.close)
+        for _ in range(3):
+            observer(complaint("error", "x"))
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        self.assertIn("[alert]", lines[0])
+        self.assertIn("while logging to syslog, server: 127.0.0.1:514", lines[0])
+        self.assertEqual([line[-3:] for line in lines[1:]], [": x"] * 3)
 
 
 class StandardErrorTests(SynchronousTestCase):

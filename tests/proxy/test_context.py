@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.metrics.errorlog import Placed
 from dyups.proxy.context import endpoint, printable
 from tests.proxy.conversation import World, get
 
@@ -47,6 +50,25 @@ class ContextTests(SynchronousTestCase):
             client.protocol.context("x"),
             '*1 x, client: 192.0.2.7, server: localhost, request: "GET /y HTTP/1.0"',
         )
+
+    def test_place(self) -> None:
+        """What is said of a request is for the logs of where it is; before a request, for those of the first server."""
+        world = World(
+            "error_log all; server { listen 8080; error_log own; location / { } location /x { error_log x crit; } }"
+            "server { listen 8080; server_name two; }"
+        )
+        client = world.client()
+        for said, paths in (
+            (b"", ["own"]),
+            (get("/x"), ["x"]),
+            (get("/"), ["own"]),
+            (get("/", "two"), ["all"]),
+            (b"nonsense\r\n\r\n", ["own"]),
+        ):
+            client.say(said)
+            found = client.protocol.context("message")
+            assert isinstance(found, Placed)
+            self.assertEqual([os.path.basename(log.path) for log in found.logs], paths)
 
     def test_printable(self) -> None:
         """Nothing of a client ends a line of the log or moves a terminal's cursor."""

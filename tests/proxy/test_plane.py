@@ -10,6 +10,8 @@ from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups._version import VERSION
+from dyups.config.model import ErrorLog
+from dyups.metrics.errorlog import placed
 from dyups.proxy.deadlines import Deadlines
 from dyups.proxy.plane import LEVELS, DataPlane, complain, complain_lines, system_words
 from dyups.upstream.map import UpstreamMap
@@ -78,3 +80,6 @@ class ComplainTests(SynchronousTestCase):
         self.assertEqual(
             (events[0]["text"], events[0]["further"]), ("it broke: why, client: x", ["    here"])
         )
+        logs = (ErrorLog("/e"),)
+        complain_lines("error", "it broke: ", placed("why\n\there", logs))
+        self.assertEqual(events[1]["text"].logs, logs)

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.model import Listen
-from dyups.metrics.errorlog import ErrorLogObserver
+from dyups.metrics.errorlog import observer_of
 from dyups.workers import child as child_module
 from dyups.workers import master as module
 from dyups.workers import sockets as sockets_module
@@ -80,7 +80,7 @@ class MasterCase(SynchronousTestCase):
         self.configure(*http)
         source = Source(str(self.path))
         configuration = read_configuration(source)
-        logs = ErrorLogObserver(configuration.settings.error_log)
+        logs = observer_of(configuration.settings)
         self.addCleanup(logs.close)
         manager = Manager(self.told.append, now=lambda: 5_000)
         master = MasterProcess(source, configuration, logs, self.reactor, self.reactor.seconds, manager)

@@ -46,6 +46,18 @@ class ConfigurationTests(SynchronousTestCase):
         source = self.source(TEXT, error_log="e.log")
         self.assertTrue(read_configuration(source).settings.error_log[0].path.endswith("own.log"))
 
+    def test_default_error_log(self) -> None:
+        """The log of the command line is that of requests, too; a log that is named stays, whatever its name."""
+        text = "events { } http { server { location / { } } }"
+        for name, path in (("e.log", "/srv/e.log"), ("stderr", "stderr")):
+            found = read_configuration(self.source(text, prefix="/srv", error_log=name))
+            server = found.http.listens[0].default_server
+            self.assertEqual(found.settings.error_log, (ErrorLog(path),))
+            self.assertEqual(server.locations[0].settings.error_log, (ErrorLog(path),))
+        text = f"error_log logs/error.log; {text}"
+        found = read_configuration(self.source(text, prefix="/srv", error_log="e.log"))
+        self.assertEqual(found.settings.error_log, (ErrorLog("/srv/logs/error.log"),))
+
     def test_built_again(self) -> None:
         """A worker builds the very same from the tree, though the file has changed since."""
         found = read_configuration(self.source(TEXT, globals="worker_processes 7;"))

@@ -238,12 +238,13 @@ class LogTests(Paper):
         """Every file whose name is known becomes the user's, made where it is not there; no group is changed."""
         found = self.settings(
             "error_log stderr; error_log logs/e.log; events { } http { server { access_log logs/a.log; "
-            "location /x { access_log logs/b.log; } location /y { access_log logs/$host.log; } } "
+            "location /x { access_log logs/b.log; error_log logs/f.log; "
+            "error_log syslog:server=127.0.0.1; } location /y { access_log logs/$host.log; } } "
             "server { listen 81; access_log off; } }"
         )
         assert found.serve_as.identity is not None
         self.assertEqual([*hand_over_logs(found.settings, found.serve_as.identity)], [])
-        self.assertEqual(self.given, [("logs/e.log", 33, -1), ("logs/a.log", 33, -1), ("logs/b.log", 33, -1)])
+        self.assertEqual(self.given, [(f"logs/{name}.log", 33, -1) for name in "eafb"])
 
     def test_mode(self) -> None:
         """The user must be able to write; who owns the file already is left alone."""

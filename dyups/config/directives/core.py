@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dyups.config.directives.entry import Call, Context, Entry, Kind, Merge, harmless, setting, structure
 from dyups.config.directives.kinds import (
     BLOCK,
@@ -13,20 +15,38 @@ from dyups.config.directives.kinds import (
     words,
 )
 from dyups.config.model import ErrorLog, Settings
+from dyups.config.syslog import PREFIX, parse_syslog
 from dyups.config.values import parse_number
 from dyups.errors import ConfigError
 
 LOG_LEVELS = ("debug", "info", "notice", "warn", "error", "crit", "alert", "emerg")
+#: What of its own doings nginx tells besides, where it was built to debug it.
+_DEBUG_LEVELS = frozenset(
+    f"debug_{part}" for part in ("core", "alloc", "mutex", "event", "http", "mail", "stream")
+)
 
 
 def _error_log(call: Call) -> ErrorLog:
-    path, *levels = call.args
-    if path.startswith(("syslog:", "memory:")):
-        raise ConfigError(f'"{path.partition(":")[0]}:" is not supported in "error_log" directive')
-    for level in levels:
-        if level not in LOG_LEVELS:
-            raise ConfigError(f'invalid log level "{level}"')
-    return ErrorLog(path if path == "stderr" else call.scope.path(path), levels[0] if levels else "error")
+    path, *words = call.args
+    if path.startswith("memory:"):
+        raise ConfigError('"memory:" is not supported in "error_log" directive')
+    syslog = parse_syslog(path) if path.startswith(PREFIX) else None
+    level = _log_level(words) if words else "error"
+    return ErrorLog(path if syslog or path == "stderr" else call.scope.path(path), level, syslog)
+
+
+def _log_level(words: Sequence[str]) -> str:
+    """As ``ngx_log_set_levels`` reads it: ``debug_http`` and its like are ``debug``."""
+    level = ""
+    for word in words:
+        if word not in LOG_LEVELS and word not in _DEBUG_LEVELS:
+            raise ConfigError(f'invalid log level "{word}"')
+        if word in LOG_LEVELS and level:
+            raise ConfigError(f'duplicate log level "{word}"')
+        if word in _DEBUG_LEVELS and level not in ("", "debug"):
+            raise ConfigError(f'invalid log level "{word}"')
+        level = "debug" if word in _DEBUG_LEVELS else word
+    return level
 
 
 def _worker_processes(call: Call) -> int:
@@ -45,7 +65,12 @@ def _pid(call: Call) -> str:
     return "" if call.args[0] == "off" else call.scope.path(call.args[0])
 
 
-ERROR_LOG = Kind("file [debug | info | notice | warn | error | crit | alert | emerg]", 1, 2, _error_log)
+ERROR_LOG = Kind(
+    "file | stderr | syslog:server=address[,…] [debug | info | notice | warn | error | crit | alert | emerg]",
+    1,
+    None,
+    _error_log,
+)
 
 _MAIN = Context.MAIN
 _EVENTS = Context.EVENTS
@@ -123,8 +148,9 @@ ENTRIES: tuple[Entry, ...] = (
         ERROR_LOG,
         Settings,
         "logs/error.log error",
-        "A log and the lowest level it takes; several may stand side by side.  Relative to the prefix, or "
-        "``stderr``.",
+        "A log and the lowest level it takes; several may stand side by side.  A file relative to the prefix, "
+        "``stderr``, or ``syslog:server=`` with what ``access_log`` knows behind it: there the severity is the "
+        "line's level.",
         several=True,
         merge=Merge.NONE,
         reads_default=False,

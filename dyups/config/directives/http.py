@@ -135,7 +135,8 @@ _LOCATION: tuple[Entry, ...] = (
         ERROR_LOG,
         LocationSettings,
         "",
-        "A log for what happens in this block, in place of those of the blocks around it.",
+        "A log for what happens to requests in this block, in place of those of the blocks around it; what happens to "
+        "the process is told outside ``http``.",
         several=True,
         reads_default=False,
     ),

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from dyups.config.values import is_ipv4, is_ipv6
+from dyups.metrics.errorlog import placed
 from dyups.proxy.context import printable
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.downstream import ClientConnection
@@ -127,7 +128,8 @@ class Announced:
             found = read_announcement(data)
         except BadAnnouncement:
             shown = printable(data[:LONGEST_LINE])
-            complain("error", f'broken header: "{shown}" while reading PROXY protocol')
+            text = f'broken header: "{shown}" while reading PROXY protocol'
+            complain("error", placed(text, self._client.exchange.route.settings.error_log))
             self._transport.loseConnection()
             return
         if found is None:

@@ -11,6 +11,7 @@ from functools import partial
 from dyups.config.model import Location
 from dyups.config.scripts import LuaCode, ScriptContent
 from dyups.http1.fields import clean
+from dyups.metrics.errorlog import placed_as
 from dyups.proxy.answers import send_redirect
 from dyups.proxy.client import BodySink, ClientSide
 from dyups.proxy.context import printable
@@ -314,7 +315,8 @@ def _fail(asked: Asked, words: str) -> None:
 def _complain(exchange: Exchange, words: str) -> None:
     """What went wrong with the request, and below it where in the script."""
     first, line_end, trace = words.partition("\n")
-    complain_lines("error", "", exchange.client.context(first) + line_end + trace)
+    said = exchange.client.context(first)
+    complain_lines("error", "", placed_as(said, said + line_end + trace))
 
 
 # -- what a location has of them -----------------------------------------------------------------------------------

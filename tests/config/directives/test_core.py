@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.directives.core import LOG_LEVELS
-from dyups.config.model import ErrorLog
+from dyups.config.model import ErrorLog, Syslog
 from tests.config.helpers import PREFIX, message_of, settings_of
 
 
@@ -24,6 +24,19 @@ class Core(SynchronousTestCase):
             self.assertEqual(
                 settings_of(f"error_log e {level};").error_log, (ErrorLog(f"{PREFIX}/e", level),)
             )
+
+    def test_debug_levels(self) -> None:
+        """nginx's further levels of debugging are one here."""
+        found = settings_of("error_log e debug_http debug_event; error_log f;").error_log
+        self.assertEqual(found, (ErrorLog(f"{PREFIX}/e", "debug"), ErrorLog(f"{PREFIX}/f", "error")))
+
+    def test_syslog(self) -> None:
+        """A log may be sent elsewhere; mistakes are told as for access logs."""
+        (found,) = settings_of("error_log syslog:server=127.0.0.1:99,tag=x,nohostname warn;").error_log
+        self.assertEqual(found.level, "warn")
+        self.assertEqual(found.syslog, Syslog("127.0.0.1", 99, "", 23 * 8 + 6, "x", False))
+        text = "error_log syslog:server=127.0.0.1,facility=none;"
+        self.assertIn('unknown syslog facility "none"', message_of(self, settings_of, text))
 
     def test_pid(self) -> None:
         """A pid file can be turned off."""
