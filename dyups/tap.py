@@ -147,10 +147,14 @@ def makeService(options: Options) -> IService:
         warn(text, observer)
     serving(options, observer).setServiceParent(root)
     if options.own_pid_file and settings.pid:  # ``pid off``
-        try:
-            PidFile(settings.pid).setServiceParent(root)  # type: ignore[no-untyped-call]
-        except OSError as error:
+
+        def refuse(error: OSError) -> NoReturn:
             fail(open_failed(error), observer)
+
+        try:
+            PidFile(settings.pid, refuse).setServiceParent(root)  # type: ignore[no-untyped-call]
+        except OSError as error:
+            refuse(error)
     return root
 
 

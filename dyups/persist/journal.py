@@ -15,6 +15,10 @@ texts.
 After a failed ``fsync`` the system may have marked the pages clean without writing them, and a second ``fsync``
 would report a success that is none.  So nothing in that file is trusted any more: the records that were acknowledged
 are written to another file, which takes its place; until that has worked every append tries it first and fails.
+
+Another file takes its place with every start and after every dump, too.  That needs as much room as the records, which
+a full disk may not have when there is room for a change again: then the file that is there is gone on with, if it
+checks and nothing in it is distrusted.
 """
 
 from __future__ import annotations
@@ -154,6 +158,8 @@ class Journal:
         self._handle: int | None = None
         self._end: int | None = None
         """Where the acknowledged records end; None until the file was looked at."""
+        self._distrusted = False
+        """An ``fsync`` of the file has failed."""
 
     def append(self, sequence: int, payload: bytes) -> None:
         """Return when the record is on disk for good; when this raises, it is not there and will not be."""
@@ -174,7 +180,7 @@ class Journal:
     def drop(self, sequence: int) -> None:
         """Forget the records up to ``sequence``: they are in the dump."""
         self.close()
-        self._rewrite(sequence)
+        self._renew(sequence)
 
     def close(self) -> None:
         """Close the file; it is opened again when needed."""
@@ -186,9 +192,17 @@ class Journal:
     def _ready(self) -> int:
         """The handle of a file that can be trusted, ending with the last acknowledged record."""
         if self._handle is None:
-            self._rewrite(0)
+            self._renew(0)
             self._handle = self._files.append_to(self._path)
         return self._handle
+
+    def _renew(self, dropped: int) -> None:
+        """Have a file that holds the acknowledged records after ``dropped``: another one, or else the present one."""
+        try:
+            self._rewrite(dropped)
+        except OSError:
+            if not self._stays(dropped):
+                raise
 
     def _rewrite(self, dropped: int) -> None:
         """Write the acknowledged records after ``dropped`` to another file, which takes the place of this one."""
@@ -199,6 +213,39 @@ class Journal:
         kept = _joined(data, (record for record in found.records if record.sequence > dropped))
         install(self._files, self._path, kept, MODE)
         self._end = len(kept)
+        self._distrusted = False
+
+    def _stays(self, dropped: int) -> bool:
+        """Make the present file end with its last acknowledged record; False where it cannot be gone on with.
+
+        Records that are dropped leave it only together; until then whoever reads knows by their numbers.
+        """
+        data = _content(self._files, self._path)
+        found = scan(data[: self._end])
+        if self._distrusted or found.damages or not data.startswith(HEADER):
+            return False
+        needed = any(record.sequence > dropped for record in found.records)
+        self._cut(found.records[-1].end if needed else len(HEADER))
+        return True
+
+    def _cut(self, end: int) -> None:
+        """Cut the file off there, for good."""
+        handle = self._files.append_to(self._path)
+        try:
+            self._files.truncate(handle, end)
+            self._sync(handle)
+        finally:
+            self._files.close(handle)
+        self._end = end
+
+    def _sync(self, handle: int) -> None:
+        """Have file and name on disk: the name may be from an attempt that failed at the very end."""
+        try:
+            self._files.fsync(handle)
+        except OSError:
+            self._distrusted = True
+            raise
+        self._files.fsync_folder(self._path)
 
     def _keep_aside(self, data: bytes) -> None:
         """A damaged journal is kept under another name, whatever is made of it."""
@@ -217,6 +264,7 @@ class Journal:
 
     def _distrust(self, handle: int) -> None:
         """Nothing in this file can be trusted: move to another one, now if possible, else before the next append."""
+        self._distrusted = True
         with suppress(OSError):
             self._files.truncate(handle, self._end or 0)
         self.close()

@@ -211,6 +211,114 @@ class JournalTests(SynchronousTestCase):
         self.assertRaises(OSError, self.journal.append, 2, b"two")
         self.assertEqual(self.disk.content(PATH), journal_of(b"one"))
 
+    def test_room_for_one_record_is_enough(self) -> None:
+        """A journal that is opened again on a full disk: no copy of it fits, one record more does."""
+        torn = encode_record(3, b"never acknowledged")[:-2]
+        for rest in (b"", torn):
+            self.disk = Disk()
+            self.disk.put(PATH, journal_of(b"one" * 50, b"two" * 50) + rest)
+            self.journal = Journal(PATH, self.disk)
+            self.disk.room = 0
+            error = self.assertRaises(OSError, self.journal.append, 3, b"three" * 10)
+            self.assertEqual(error.errno, errno.ENOSPC)
+            self.assertEqual(self.disk.content(PATH), journal_of(b"one" * 50, b"two" * 50))
+            self.disk.room = len(encode_record(3, b"three" * 10))
+            self.journal.append(3, b"three" * 10)
+            self.assertEqual(self.kept(), [b"one" * 50, b"two" * 50, b"three" * 10])
+            self.assertEqual([*self.disk.names], [PATH])
+
+    def test_drop_without_room(self) -> None:
+        """On a full disk records leave the file together or stay; either way it takes the next."""
+        self.fill(b"one", b"two")
+        self.disk.room = 0
+        self.journal.drop(1)
+        self.assertEqual(self.kept(), [b"one", b"two"])
+        self.journal.drop(2)
+        self.assertEqual(self.disk.content(PATH), HEADER)
+        self.journal.append(3, b"three")
+        self.assertEqual(self.kept(), [b"three"])
+
+    def test_folder_that_takes_nothing(self) -> None:
+        """The file is there and the folder takes no other: changes are stored in it, before and after a dump."""
+        self.fill(b"one")
+        self.disk.fail_calls = {"create": errno.EACCES, "remove": errno.EACCES}
+        self.journal.drop(1)
+        self.journal.append(2, b"two")
+        again = Journal(PATH, self.disk)
+        again.append(3, b"three")
+        for seed in range(20):
+            powered = self.disk.powered_again(Random(seed))
+            self.assertEqual(payloads_in(powered.content(PATH)), [b"two", b"three"])
+
+    def test_present_file_that_does_not_do(self) -> None:
+        """Without room for another file there is no change where the present one is damaged, or is no journal."""
+        for data in (journal_of(b"one", b"two").replace(b"one", b"0ne"), b"something else", b""):
+            self.disk.put(PATH, data)
+            self.disk.room = 0
+            self.assertRaises(OSError, self.journal.append, 3, b"three")
+            self.assertEqual(self.disk.content(PATH), data)
+
+    def test_distrusted_file_without_room(self) -> None:
+        """After a failed fsync only another file will do, whatever room there is for a record."""
+        self.fill(b"one" * 50)
+        self.disk.room = len(encode_record(2, b"two"))
+        self.disk.fail_calls = {"fsync": errno.EIO}
+        self.assertRaises(OSError, self.journal.append, 2, b"two")
+        self.disk.fail_calls = {}
+        self.assertRaises(OSError, self.journal.append, 2, b"two")
+        self.disk.room = None
+        self.journal.append(2, b"two")
+        for seed in range(20):
+            powered = self.disk.powered_again(Random(seed))
+            self.assertEqual(payloads_in(powered.content(PATH)), [b"one" * 50, b"two"])
+
+    def test_fsync_that_fails_in_the_present_file(self) -> None:
+        """Then it is distrusted like any other."""
+        self.disk.put(PATH, journal_of(b"one"))
+        self.disk.fail_calls = {"create": errno.EACCES, "fsync": errno.EIO}
+        self.assertRaises(OSError, self.journal.append, 2, b"two")
+        self.disk.fail_calls = {"create": errno.EACCES}
+        self.assertRaises(OSError, self.journal.append, 2, b"two")
+        self.disk.fail_calls = {}
+        self.journal.append(2, b"two")
+        for seed in range(20):
+            powered = self.disk.powered_again(Random(seed))
+            self.assertEqual(payloads_in(powered.content(PATH)), [b"one", b"two"])
+
+    @given(
+        st.lists(
+            st.tuples(payloads, st.sampled_from(["", "drop", "again", "room"]), st.integers(0, 300)),
+            min_size=1,
+            max_size=8,
+        ),
+        st.integers(1, 90),
+        st.randoms(use_true_random=False),
+    )
+    @settings(deadline=None, max_examples=300)
+    def test_crash_on_a_full_disk(
+        self, items: list[tuple[bytes, str, int]], cut: int, random: Random
+    ) -> None:
+        """Whatever room there is at which moment: what was acknowledged is there after a crash, and nothing refused."""
+        disk = Disk(cut=cut)
+        history = History(Journal(PATH, disk))
+        try:
+            for payload, act, room in items:
+                if act == "drop":
+                    history.drop()
+                elif act == "again":
+                    history.journal = Journal(PATH, disk)
+                elif act == "room":
+                    disk.room = room
+                history.append(payload)
+        except PowerCut:
+            pass
+        for after in (disk.killed(), disk.powered_again(random)):
+            found = read(after, PATH)
+            numbered = [(record.sequence, record.payload) for record in found.records]
+            kept = [item for item in numbered if item[0] > history.dropped]
+            self.assertIn(kept, history.possible(refused_too=False))
+            self.assertEqual(found.damages, [])
+
     @given(
         st.lists(st.tuples(payloads, st.booleans()), min_size=1, max_size=6),
         st.dictionaries(st.integers(1, 40), st.sampled_from([errno.EIO, errno.ENOSPC]), max_size=3),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -65,3 +66,34 @@ class PidFileTests(SynchronousTestCase):
         error = self.assertRaises(FileNotFoundError, PidFile, path)
         self.assertEqual(error.filename, path)
         self.assertEqual(os.listdir(self.folder), [])
+
+    def test_full_disk(self) -> None:
+        """A disk without room for a number is found out at once, as a file that cannot be opened is."""
+        self.full()
+        error = self.assertRaises(OSError, PidFile, str(self.path))
+        self.assertEqual((error.errno, error.filename), (errno.ENOSPC, str(self.path)))
+
+    def test_nobody_to_tell(self) -> None:
+        """Who handed nothing in gets the error itself."""
+        service = PidFile(str(self.path))
+        self.full()
+        self.assertRaises(OSError, service.privilegedStartService)
+
+    def test_full_since(self) -> None:
+        """Where the disk has become full since, whoever ends the process is told, and no empty file is left."""
+        told: list[OSError] = []
+        service = PidFile(str(self.path), told.append)  # type: ignore[arg-type]
+        self.full()
+        service.privilegedStartService()
+        self.assertEqual([(error.errno, error.filename) for error in told], [(errno.ENOSPC, str(self.path))])
+        self.assertFalse(self.path.exists())
+
+    def full(self) -> None:
+        """From now on nothing can be written."""
+
+        def write(handle: int, data: bytes) -> int:
+            if data:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return 0
+
+        self.patch(os, "write", write)
