@@ -5,15 +5,16 @@ Blocking calls go to threads, so that servers and clients in the test's own reac
 
 from __future__ import annotations
 
+import itertools
 import os
-import random
 import re
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from inspect import isawaitable
 from pathlib import Path
 
 from twisted.internet import reactor
@@ -23,22 +24,31 @@ from twisted.internet.threads import deferToThread
 CHECKOUT = Path(__file__).resolve().parents[2]
 TWISTD = Path(sys.executable).parent / "twistd"
 SEED_PORTS = (8080, 8088, 8089, 8081)
-BOUND = 20.0
-"""Seconds after which what a test waits for counts as missing."""
+BOUND = 60.0
+"""Seconds after which what a test waits for counts as missing: it ends a wait that has no end, and measures nothing."""
+SLACK = 20.0
+"""Seconds that a busy machine may take beyond a bound of ours; a change that hangs would hang for longer."""
 REACTORS = {"uvloop": (), "epoll": ("--reactor", "epoll")}
 """Arguments of twistd before ``dyups``: the reactor that we choose, and one of Twisted's."""
 
+
+CURL = ("-s", "-S", "-m", f"{BOUND:.0f}", "--noproxy", "*")
+"""Arguments of ``curl``: no progress, no proxy of the environment, each transfer bounded."""
 
 SAME_USER = ("--globals", "user root;") if os.geteuid() == 0 else ()
 """Arguments of ``dyups``: its workers stay whoever runs the tests, without a warning that nobody else would do."""
 
 
 async def until(check: Callable[[], object], what: str = "", bound: float = BOUND) -> None:
-    """Return as soon as ``check`` holds; fail when it does not for ``bound`` seconds."""
+    """Return as soon as ``check`` holds, which may be waited for; fail when it does not for ``bound`` seconds."""
     end = reactor.seconds() + bound
-    while not check():
+    while not await _said(check()):
         assert reactor.seconds() < end, f"waited {bound} s for {what or check}"
         await deferLater(reactor, 0.01)
+
+
+async def _said(answer: object) -> object:
+    return await answer if isawaitable(answer) else answer
 
 
 async def settled(read: Callable[[], object], seconds: float = 0.5) -> None:
@@ -53,24 +63,40 @@ async def settled(read: Callable[[], object], seconds: float = 0.5) -> None:
             last, since = now, reactor.seconds()
 
 
+def _places() -> Iterator[int]:
+    """Ports below those that the system gives to outgoing connections, by turns.
+
+    Each run of the tests has a range of its own, by the number of its process: runs beside each other do not meet.
+    """
+    first = 10_000 + os.getpid() % 40 * 500
+    return itertools.cycle(range(first, first + 500))
+
+
+_PLACES = _places()
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on, below those that the system gives to outgoing connections."""
-    found: list[int] = []
-    while len(found) < count:
-        port = random.randrange(10_000, 30_000)
-        if port not in found and is_free(port):
-            found.append(port)
-    return found
+    """Ports nobody has, for connections or datagrams, and nobody who asked lately means to have."""
+    return list(itertools.islice(filter(_is_free_for_all, _PLACES), count))
 
 
 def is_free(port: int) -> bool:
     """Could somebody listen on ``port`` now?"""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("0.0.0.0", port))
-        except OSError:
-            return False
+        return _can_bind(probe, port)
+
+
+def _is_free_for_all(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        return is_free(port) and _can_bind(probe, port)
+
+
+def _can_bind(probe: socket.socket, port: int) -> bool:
+    try:
+        probe.bind(("0.0.0.0", port))
+    except OSError:
+        return False
     return True
 
 
@@ -96,7 +122,7 @@ async def run(*command: str | Path, cwd: Path | None = None, bound: float = BOUN
 
 async def curl(*arguments: str) -> bytes:
     """What ``curl`` prints; it must succeed."""
-    done = await run("curl", "-s", "-S", "-m", "5", "--noproxy", "*", *arguments)
+    done = await run("curl", *CURL, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -111,12 +137,21 @@ def is_running(pid: int) -> bool:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that ``pid`` has started, and theirs."""
+    """The processes that ``pid`` has started and that run, and theirs."""
     found: list[int] = []
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):
             for child in map(int, path.read_text().split()):
-                found += [child, *children(child)]
+                found += [child] * is_running(child) + children(child)
+    return found
+
+
+def open_files(pid: int) -> set[str]:
+    """What a process has open."""
+    found: set[str] = set()
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found.add(os.readlink(path))
     return found
 
 
@@ -179,7 +214,7 @@ class Site:
 
 
 class Proxy:
-    """One start of ``twistd dyups``."""
+    """One start of ``twistd dyups``; without a terminal, wherever the tests have been started."""
 
     def __init__(
         self,
@@ -192,7 +227,7 @@ class Proxy:
         cwd: Path | None = None,
         command: tuple[str, ...] = (),
         environment: dict[str, str] | None = None,
-        start_new_session: bool = False,
+        start_new_session: bool = True,
     ) -> None:
         self.site = site
         self._output = site.root / f"output.{len(site.started)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NamedTuple
 
 from twisted.internet import reactor
@@ -10,9 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Protocol
-from twisted.internet.task import deferLater
 
-from tests.integration.running import BOUND, Proxy, Site, free_ports
+from tests.integration.running import BOUND, Proxy, Site, free_ports, is_running, until
 
 CONFIG = """
     {http}
@@ -99,7 +99,9 @@ class Workers:
     def configure(self, ahead: str = "", http: str = DUMP, more: str = "") -> None:
         """Write the configuration."""
         ports = {"front": self.front, "admin": self.admin, "a": self.a, "b": self.b}
-        self.site.http(CONFIG.format(http=http, **ports) + more, ahead or "worker_processes 3;")
+        ahead = ahead or "worker_processes 3;"
+        self.wanted = int(re.findall(r"worker_processes (\d+);", ahead)[0])
+        self.site.http(CONFIG.format(http=http, **ports) + more, ahead)
 
     async def start(self) -> Workers:
         """Start, and return when every worker accepts."""
@@ -109,17 +111,23 @@ class Workers:
         return self
 
     async def all_accept(self) -> list[int]:
-        """Return when every worker there is accepts: their numbers."""
-        while True:
-            found = await self.roster()
-            if found and all(worker["state"] == "accepting" for worker in found):
-                return [worker["pid"] for worker in found]
-            await deferLater(reactor, 0.02)
+        """Return when there are as many workers as there should be, which all accept, and no others: their numbers."""
+        found: list[dict[str, Any]] = []
 
-    @property
-    def journal(self) -> str:
-        """What is in the journal of the dump."""
-        path = self.site.root / "conf" / "upstream.conf.journal"
+        async def complete() -> bool:
+            found[:] = await self.roster()
+            return len(found) == self.wanted and all(map(_accepts, found))
+
+        await until(complete, f"{self.wanted} workers that accept")
+        return [worker["pid"] for worker in found]
+
+    def stored(self) -> str:
+        """What is on disk: dump and journal; a change moves from one to the other when it has a quiet moment."""
+        journal = self._content("upstream.conf.journal")  # first: what leaves it then is in the dump already
+        return journal + self._content("upstream.conf")
+
+    def _content(self, name: str) -> str:
+        path = self.site.root / "conf" / name
         return path.read_bytes().decode("latin-1") if path.exists() else ""
 
     async def talk(self, port: int) -> Talk:
@@ -139,14 +147,15 @@ class Workers:
         """A change, on a connection of its own."""
         return await self.ask(self.admin, f"/upstream/{name}", method=method, body=body)
 
-    async def roster(self) -> list[dict[str, Any]]:
-        """What ``/detail?workers=1`` says as JSON."""
-        client = await talk(self.admin)
+    async def roster(self, door: Talk | None = None) -> list[dict[str, Any]]:
+        """What ``/detail?workers=1`` says as JSON, through the ``door`` if one is given."""
+        client = door or await talk(self.admin)
         try:
             target = "/detail?workers=1 HTTP/1.1\r\nAccept: application/json\r\nX-Rest:"
             reply = await client.ask(target)
         finally:
-            client.transport.abortConnection()
+            if client is not door:
+                client.transport.abortConnection()
         assert reply.status == 200, reply
         return json.loads(reply.body)["workers"]
 
@@ -168,3 +177,8 @@ class Workers:
         for client in self.talks:
             if not client.closed:
                 client.transport.abortConnection()
+
+
+def _accepts(worker: dict[str, Any]) -> bool:
+    """Is this a worker that serves, and not one whose end the master has yet to hear of?"""
+    return worker["state"] == "accepting" and is_running(worker["pid"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from twisted.internet.task import deferLater
 
 from dyups.client import Client
 from dyups.errors import LostRace
-from tests.integration.running import Site, free_ports, run, until
+from tests.integration.running import BOUND, Site, free_ports, run, until
 from tests.integration.talking import Workers
 
 Make = Callable[..., Workers]
@@ -139,8 +140,9 @@ async def test_watch(workers: Make) -> None:
     arguments = ["--url", url, "watch", "--interval", "0.05", "--count", "2"]
     process = reactor.spawnProcess(watch, sys.executable, [*MODULE, *arguments], env=None)
     try:
-        for number in range(1, 400):  # when it looks for the first time is its own business
-            if watch.ended.called:
+        end = reactor.seconds() + BOUND
+        for number in itertools.count(1):  # when it looks for the first time is its own business
+            if watch.ended.called or reactor.seconds() > end:
                 break
             await site.post("host1", f"server 127.0.0.1:{number};")
             await deferLater(reactor, 0.05)
@@ -234,4 +236,4 @@ async def test_scripts_in_workers(workers: Make) -> None:
     for client in (await site.one_for_each(pids, site.admin)).values():
         names = (await client.ask("/list")).body.split()
         assert sorted(names) == sorted(["host1", *(f"from-{pid}" for pid in pids)])
-    assert all(f"from-{pid}" in site.journal for pid in pids)
+    assert all(f"from-{pid}" in site.stored() for pid in pids)

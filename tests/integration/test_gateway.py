@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest_twisted
 
@@ -85,7 +86,8 @@ async def test_rates(site: Site) -> None:
     assert (field(replies[-1], "retry-after"), json.loads(replies[-1].body)) == ("60", {"error": "slow down"})
     assert (await ask(front, "/orders/7", "X-Api-Key: bob")).status == 200
     assert (await ask(front, "/stock/7", "X-Api-Key: ann")).status == 200
-    assert 'excess: 3.000 by zone "by_key"' in site.error_log
+    # One a minute: some of the excess is gone by the time of the fourth, however fast it came.
+    assert re.search(r'excess: (3\.000|2\.\d{3}) by zone "by_key"', site.error_log), site.error_log
 
 
 @pytest_twisted.ensureDeferred
@@ -105,9 +107,15 @@ async def test_downloads(site: Site, wires: Wires) -> None:
         assert (await ask(front, "/exports/big", "X-Api-Key: ann")).status == 503
     downloads[0].transport.abortConnection()
     await until(lambda: slow.wires[0].ended or slow.wires[1].ended, "the end of one")
-    third = await wires.connect(front)
-    third.send(request)
-    await until(lambda: len(slow.wires) == 3, "the next download")
+
+    async def is_let_in() -> bool:
+        """The server's connection may end a moment before the place is free for other workers."""
+        third = await wires.connect(front)
+        third.send(request)
+        await until(lambda: third.data or len(slow.wires) == 3, "an answer, or the request at the server")
+        return len(slow.wires) == 3
+
+    await until(is_let_in, "the next download")
     interface.transport.abortConnection()
 
 

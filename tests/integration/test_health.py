@@ -10,17 +10,15 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
 
-from tests.integration.running import REACTORS, Proxy, Site, children, free_ports, until
+from tests.integration.running import REACTORS, Proxy, Site, free_ports, is_running, settled, until
 from tests.integration.talking import Talk, Workers
 from tests.integration.wires import Backend, Wire, Wires
 
 Make = Callable[..., Workers]
 
 CHECK = (
-    "check interval=100 rise=2 fall=2 timeout=300 type=http default_down=false;\n"
+    "check interval=100 rise=2 fall=2 timeout=2000 type=http default_down=false;\n"
     'check_http_send "GET /health HTTP/1.0\\r\\n\\r\\n";\n'
 )
 PAGE = "server {{ listen 127.0.0.1:{0}; location / {{ check_status json; }} }}"
@@ -113,8 +111,11 @@ class Checked:
 
     async def until_states(self, **wanted: str) -> None:
         """Return when the page shows them."""
-        while await self.states() != wanted:
-            await deferLater(reactor, 0.02)
+
+        async def shown() -> bool:
+            return await self.states() == wanted
+
+        await until(shown, f"{wanted} on the page")
 
     async def answers(self, count: int = 6) -> str:
         """Who answers so many requests to each worker."""
@@ -126,8 +127,11 @@ class Checked:
 
     async def until_answers(self, wanted: set[str]) -> None:
         """Return when exactly these answer."""
-        while set(await self.answers()) != wanted:
-            await deferLater(reactor, 0.02)
+
+        async def exactly() -> bool:
+            return set(await self.answers()) == wanted
+
+        await until(exactly, f"answers of {wanted}")
 
 
 @pytest.mark.parametrize("how", ["ill", "hangs", "resets"])
@@ -176,13 +180,12 @@ async def test_state_survives(workers: Make, wires: Wires) -> None:
     assert (await site.post("weight=3")).body == "success"
     assert await site.answers() == "b" * 12
     os.kill(site.pids[0], signal.SIGKILL)
-    await until(lambda: site.pids[0] not in children(site.workers.proxy.pid), "its end")
-    await until(lambda: len(children(site.workers.proxy.pid)) == 2, "its successor")
+    await until(lambda: not is_running(site.pids[0]), "its end")
     await site.meet()
     assert await site.answers() == "b" * 12
     before = set(site.pids)
     site.workers.proxy.signal(signal.SIGHUP)
-    await until(lambda: not before & set(children(site.workers.proxy.pid)), "other workers")
+    await until(lambda: not any(map(is_running, before)), "other workers")
     await site.meet()
     assert await site.answers() == "b" * 12
     assert site.a.asked == asked
@@ -205,9 +208,7 @@ async def test_commands_and_end(workers: Make, wires: Wires) -> None:
     site.a.health = "ill"
     await site.until_states(a="down", b="up")
     assert (await site.workers.post("app", "", method="DELETE")).body == "success"
-    checks = site.a.checks + site.b.checks
-    await deferLater(reactor, 0.4)
-    assert site.a.checks + site.b.checks <= checks + 2, "two connections may have been on their way"
+    await settled(lambda: site.a.checks + site.b.checks, 1.0)  # ten times as long as between two checks
     assert await site.states() == {}
 
 

@@ -13,7 +13,7 @@ import pytest
 import pytest_twisted
 from twisted.internet.threads import deferToThread
 
-from tests.integration.running import SAME_USER, Site, free_ports, is_free, until
+from tests.integration.running import BOUND, SAME_USER, Site, free_ports, is_free, until
 from tests.integration.test_same_answers_as_nginx import CONFIGURATION, NGINX, compared, theirs
 
 pytestmark = pytest.mark.skipif(
@@ -236,4 +236,4 @@ async def test_same_answers(site: Site, tmp_path: Path) -> None:
         assert not different, "\n".join(f"{case}:\n  {a}\n  {b}" for case, (a, b) in different.items())
     finally:
         nginx.terminate()
-        await deferToThread(nginx.wait, 10)
+        await deferToThread(nginx.wait, BOUND)

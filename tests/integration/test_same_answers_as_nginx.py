@@ -12,13 +12,13 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 
 import pytest
 
 from dyups.http1.chunked import ChunkedReader
 from tests.integration.answers_of_nginx import CASES, SERVER
-from tests.integration.running import free_ports, is_free
+from tests.integration.running import BOUND, free_ports, is_free
 from tests.proxy.conversation import World, head
 
 NGINX = shutil.which("nginx", path="/usr/local/nginx/sbin:/usr/local/sbin:/usr/sbin:/usr/bin:/usr/local/bin")
@@ -71,19 +71,24 @@ def both(site: Path) -> Iterator[tuple[int, World]]:
     assert NGINX is not None
     errors = (site / "stderr").open("wb")
     process = subprocess.Popen([NGINX, "-p", str(site), "-c", "nginx.conf"], stderr=errors)
-    for _ in range(500):
-        if not is_free(port):
-            break
-        assert process.poll() is None, (site / "stderr").read_text()
-        sleep(0.01)
+    wait_until_listening(process, port, site / "stderr")
     yield port, World(http)
     process.terminate()
-    process.wait(10)
+    process.wait(BOUND)
+
+
+def wait_until_listening(process: subprocess.Popen[bytes], port: int, said: Path) -> None:
+    """Return when nginx has the port; ``said`` is what it says on the terminal."""
+    end = monotonic() + BOUND
+    while is_free(port):
+        assert process.poll() is None, said.read_text()
+        assert monotonic() < end, f"nginx does not listen after {BOUND} s"
+        sleep(0.01)
 
 
 def theirs(port: int, request: bytes) -> bytes:
     """nginx's answer; it closes behind it."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=BOUND) as connection:
         connection.sendall(request)
         answer = b""
         while data := connection.recv(65536):

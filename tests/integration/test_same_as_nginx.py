@@ -11,7 +11,6 @@ import subprocess
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 import pytest
@@ -22,7 +21,8 @@ from dyups.interfaces import Getter
 from dyups.upstream.map import UpstreamMap
 from dyups.upstream.peer import Peer
 from dyups.upstream.resolve import resolve_now
-from tests.integration.running import free_ports, is_free
+from tests.integration.running import BOUND, free_ports
+from tests.integration.test_same_answers_as_nginx import wait_until_listening
 
 NGINX = shutil.which("nginx", path="/usr/local/nginx/sbin:/usr/local/sbin:/usr/sbin:/usr/bin:/usr/local/bin")
 
@@ -102,12 +102,8 @@ class Nginx:
         self.process = subprocess.Popen(
             [NGINX, "-p", str(folder), "-c", "nginx.conf"], stderr=(folder / "stderr").open("wb")
         )
-        for _ in range(500):
-            if not is_free(self.port):
-                break
-            assert self.process.poll() is None, (folder / "stderr").read_text()
-            sleep(0.01)
-        self.connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        wait_until_listening(self.process, self.port, folder / "stderr")
+        self.connection = HTTPConnection("127.0.0.1", self.port, timeout=BOUND)
 
     def asked(self, number: int | str, key: str, client: str) -> list[str]:
         """The servers that a request was tried on, in order."""
@@ -120,7 +116,7 @@ class Nginx:
         """End it."""
         self.connection.close()
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(BOUND)
 
 
 def bodies_of_all() -> list[tuple[str, str, str]]:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest_twisted
+from twisted.internet.defer import Deferred
 
-from tests.integration.running import CHECKOUT, Site, curl, free_ports, run
+from tests.integration.running import BOUND, CHECKOUT, Site, curl, free_ports, run, until
 from tests.integration.talking import DUMP, Workers
 
 Make = Callable[..., Workers]
@@ -36,7 +37,7 @@ content_by_lua '
 ';
 """
 LUA = """
-    lua_max_execution_time 200ms; lua_max_memory 32m;
+    lua_max_execution_time 1s; lua_max_memory 32m;
     server {{
         listen 127.0.0.1:{port} reuseport;
         location = /pid {{ echo $pid; }}
@@ -103,14 +104,14 @@ async def test_misbehaviour(workers: Make) -> None:
     site, port = await lua_site(workers)
     pids = await site.all_accept()
     talks = await site.one_for_each(pids)
-    slow = [site.ask(port, "/sleep") for _ in range(4)]
+    slow = [Deferred.fromCoroutine(site.ask(port, "/sleep")) for _ in range(4)]
     for path, words in (
         ("/loop", "the script ran longer than lua_max_execution_time"),
         ("/hog", "not enough memory"),
         ("/err", ":2: so it is"),
     ):
         assert (await site.ask(port, path)).status == 500
-        assert words in site.site.error_log
+        await until(lambda words=words: words in site.site.error_log, words)
     assert "lua entry thread aborted: runtime error: content_by_lua(nginx.conf:" in site.site.error_log
     assert "\tstack traceback:\n" in site.site.error_log
     for waiting in slow:
@@ -137,7 +138,7 @@ async def test_example_plugin(site: Site, tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "installed"
     shutil.copytree(CHECKOUT / "docs" / "examples" / "dyups-example-hook", source)
     options = ("--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target", str(target))
-    done = await run(sys.executable, "-m", "pip", "install", *options, source, bound=60.0)
+    done = await run(sys.executable, "-m", "pip", "install", *options, source, bound=3 * BOUND)
     assert done.returncode == 0, done.stderr
     red, blue, front = free_ports(3)
     site.http(HOOKS.format(red=red, blue=blue, front=front), "worker_processes 2;")

@@ -76,7 +76,7 @@ async def test_a_server_that_closed_an_idle_connection_is_no_error(site: Site, w
 @pytest_twisted.ensureDeferred
 async def test_a_server_that_dies_and_comes_back(site: Site, wires: Wires) -> None:
     """502 with the reason in the error log while it is away, its answers again as soon as it is there."""
-    backend = wires.serve(answering(b"hello"))
+    backend = wires.serve(answering(b"hello"), port=free_ports(1)[0])  # nobody else is given it meanwhile
     _, port = await proxied(site, f"127.0.0.1:{backend.number}")
     where = f"127.0.0.1:{port}"
     assert await curl(where) == b"hello"

@@ -187,8 +187,10 @@ async def test_flaky_servers(site: Site, wires: Wires) -> None:
         for name, number in bad.items()
     )
     site.http(
-        f"{upstreams} proxy_next_upstream error timeout invalid_header; proxy_read_timeout 300ms;\n"
+        f"{upstreams} proxy_next_upstream error timeout invalid_header;\n"
         f"server {{ listen {port}; location / {{ proxy_pass http://$host; }} }}"
+        f"server {{ listen {port}; server_name hang; proxy_read_timeout 1s;\n"
+        "    location / { proxy_pass http://$host; } }"
     )
     await site.proxy().listening(port)
     for name in bad:

@@ -9,6 +9,7 @@ import os
 import random
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest_twisted
@@ -86,7 +87,8 @@ async def crash(site: Workers, whom: str, chance: random.Random) -> None:
     else:
         victims = [site.proxy.pid] if whom == "the master" else [site.proxy.pid, *under]
     for victim in victims:
-        os.kill(victim, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it was about to end anyway, or has followed its master
+            os.kill(victim, signal.SIGKILL)
     if whom != "a worker":
         await site.proxy.ended()
         await until(lambda: not any(map(is_running, under)), "the end of the workers")

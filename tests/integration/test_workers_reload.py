@@ -79,14 +79,14 @@ async def test_reload_under_load(workers: Make) -> None:
     ways = [(site.front, "/", "host1"), (site.a, "/", "x"), (site.front, "/pid", "x")]
     running = [Deferred.fromCoroutine(load.run(*ways[number % 3])) for number in range(CLIENTS)]
     changing = Deferred.fromCoroutine(changes(site, load))
-    for _ in range(RELOADS):
+    for number in range(1, RELOADS + 1):
         await reload(site)
+        await until(lambda number=number: load.answered > 100 * number, "some load")
     load.stopping = True
     await gatherResults(running)
     number = await changing
     print(f"{load.answered / (reactor.seconds() - begun):.0f} requests a second, {number} changes")
     assert load.failed == []
-    assert load.answered > 100 * RELOADS
     last = f"server 127.0.0.1:{(number - 1) % 60000 + 1}"
     for client in (await site.one_for_each(await site.all_accept(), site.admin)).values():
         assert last in (await client.ask("/upstream/counted")).body

@@ -16,7 +16,7 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from tests.integration.running import Site, is_running, until
+from tests.integration.running import Site, is_running, open_files, until
 from tests.integration.talking import DUMP, Workers
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -119,11 +119,6 @@ async def test_logs_after_a_rotation(workers: Callable[..., Workers]) -> None:
     await until(lambda: "/after" in (logs / "access.log").read_text(), "the line")
     os.kill(pid, signal.SIGQUIT)
     await until(lambda: f"{pid}#" in (logs / "error.log").read_text(), "the worker's last words")
-
-
-def open_files(pid: int) -> set[str]:
-    """What a process has open."""
-    return {os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir() if path.is_symlink()}
 
 
 @pytest_twisted.ensureDeferred
