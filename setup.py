@@ -35,6 +35,7 @@ HOT_MODULES = [
     "dyups/proxy/route.py",
     "dyups/proxy/contents.py",
     "dyups/proxy/forward/forwards.py",
+    "dyups/proxy/forward/plan.py",
     "dyups/proxy/forward/peerlink.py",
     "dyups/proxy/forward/relay.py",
     "dyups/proxy/forward/requestbody.py",

@@ -21,8 +21,6 @@ from dyups.proxy.route import ListenRoutes
 from dyups.proxy.serving import DISCARD
 from dyups.upstream.group import Group
 
-_KEEP: Final = b"Connection: keep-alive\r\n\r\n"
-_KEEP_FOR: Final = b"Connection: keep-alive\r\nKeep-Alive: timeout=%d\r\n\r\n"
 _CLOSE: Final = b"Connection: close\r\n\r\n"
 #: Bytes of a broken request line that the error log shows.
 _MOST_SHOWN = 1024
@@ -62,8 +60,7 @@ class ClientAnswers(ClientPace):
         ):
             self._close = True
             return _CLOSE
-        seconds = route.settings.keepalive_timeout_header
-        return _KEEP_FOR % seconds if seconds else _KEEP
+        return route.tail
 
     def close_after(self) -> None:
         """The connection closes after this answer."""

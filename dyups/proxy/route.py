@@ -105,6 +105,7 @@ class Route:
         "serving",
         "settings",
         "steps",
+        "tail",
     )
 
     def __init__(
@@ -140,6 +141,10 @@ class Route:
         self.keepalive_timeout = (
             deadlines.limit(settings.keepalive_timeout) if settings.keepalive_timeout else 0.0
         )
+        seconds = settings.keepalive_timeout_header
+        told = b"Keep-Alive: timeout=%d\r\n" % seconds if seconds else b""
+        self.tail = b"Connection: keep-alive\r\n%b\r\n" % told
+        """The end of a head that tells that the connection stays open."""
         self.keepalive_limit = settings.keepalive_requests
         self.keepalive_time = settings.keepalive_time
 

@@ -21,8 +21,9 @@ from dyups.proxy.deadlines import NEVER
 from dyups.proxy.exchange import AttemptRecord, nobody_asked
 from dyups.proxy.filters.pacing import PacedClient, pace
 from dyups.proxy.forward.departed import depart
+from dyups.proxy.forward.faults import NOT_IDEMPOTENT, Fault
 from dyups.proxy.forward.peerlink import HEAD, TUNNEL, LinkFactory, PeerLink
-from dyups.proxy.forward.plan import NOT_IDEMPOTENT, Channel, Fault, ForwardPlan
+from dyups.proxy.forward.plan import Channel, ForwardPlan
 from dyups.proxy.forward.relay import HeadTaker
 from dyups.proxy.forward.requestbody import MOST_HELD, RequestBody
 from dyups.proxy.forward.waiting import Waiting, lacks_room

@@ -25,7 +25,8 @@ from dyups.http1.chunked import BadChunk, ChunkedReader
 from dyups.http1.request import BARE_END
 from dyups.http1.response import read_response
 from dyups.proxy.deadlines import NEVER
-from dyups.proxy.forward.plan import Channel, Fault
+from dyups.proxy.forward.faults import Fault
+from dyups.proxy.forward.plan import Channel
 
 if TYPE_CHECKING:
     from dyups.proxy.forward.attempt import Forwarding

@@ -19,8 +19,9 @@ from dyups.proxy.client import ClientSide
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.exchange import AttemptRecord
 from dyups.proxy.filters.accel import intercept, pass_hints
+from dyups.proxy.forward.faults import Fault
 from dyups.proxy.forward.peerlink import CLOSE, HEAD, TUNNEL, PeerLink
-from dyups.proxy.forward.plan import Fault, ForwardPlan
+from dyups.proxy.forward.plan import ForwardPlan
 from dyups.proxy.plane import DataPlane, complain
 from dyups.upstream.group import Group
 from dyups.upstream.peer import Peer

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.proxy.forward.plan import Fault
+from dyups.proxy.forward.faults import Fault
 from dyups.proxy.forward.relay import Relay
 from tests.proxy.conversation import Wire, World, head, unrest
 
