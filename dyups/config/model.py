@@ -311,11 +311,11 @@ class ErrorLog:
 
     path: str
     level: str = "error"
+    syslog: Syslog | None = None
+    """Where lines are sent; then ``path`` is what was written."""
 
 
 @dataclass(frozen=True, slots=True)
-    syslog: Syslog | None = None
-    """Where lines are sent; then ``path`` is what was written."""
 class DyupsSettings:
     """The module's own directives (``http`` context)."""
 
