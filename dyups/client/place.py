@@ -1,7 +1,7 @@
 """Where an admin interface is: ``http://127.0.0.1:8081``, ``https://HOST/PREFIX``, ``unix:/PATH[:/PREFIX]``.
 
 ``rest`` makes its requests by what :func:`place_of` finds; unix sockets are written as nginx writes them in
-``proxy_pass``, less the scheme.
+``proxy_pass``, less the scheme.  Each may have ``NAME:PASSWORD@`` before the host, or before the path of the socket.
 """
 
 from __future__ import annotations
@@ -27,22 +27,50 @@ class Place(NamedTuple):
     auth: tuple[str, str] | None = None
     """Name and password (``auth_basic``), where the URL has them: ``http://NAME:PASSWORD@HOST``."""
 
+    @property
+    def shown(self) -> str:
+        """The URL for people, without the password."""
+        if not self.socket:
+            return self.base
+        prefix = self.base.removeprefix(_LOCAL)
+        return f"unix:{self.socket}:{prefix}" if prefix else f"unix:{self.socket}"
+
+
+_LOCAL = "http://localhost"
+"""What a request over a unix socket is made for."""
+
 
 def place_of(url: str) -> Place:
     """The place that ``url`` names.  Raises ValueError for what is no such URL."""
     if url.startswith("unix:"):
-        path, _, prefix = url.removeprefix("unix:").partition(":")
-        if not path or (prefix and not prefix.startswith("/")):
-            raise ValueError(f"not unix:/PATH or unix:/PATH:/PREFIX: {url}")
-        return Place("http://localhost" + prefix.rstrip("/"), path)
+        return _socket_of(url.removeprefix("unix:"))
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError(f"not http://HOST:PORT, https://HOST:PORT or unix:/PATH: {url}")
     if parts.port == 0:
         raise ValueError(f"no such port: {url}")
-    auth = None if parts.username is None else (unquote(parts.username), unquote(parts.password or ""))
+    auth = None if parts.username is None else _auth_of(parts.username, parts.password or "")
     host = parts.netloc.rpartition("@")[2]
     return Place(f"{parts.scheme}://{host}{parts.path.rstrip('/')}", auth=auth)
+
+
+def _socket_of(text: str) -> Place:
+    """``[NAME:PASSWORD@]/PATH[:/PREFIX]``; a path that is not absolute has no name before it."""
+    auth = None
+    who, at, rest = text.partition("@/")
+    if at and "/" not in who:
+        name, _, password = who.partition(":")
+        auth, text = _auth_of(name, password), "/" + rest
+    path, _, prefix = text.partition(":")
+    if not path or (prefix and not prefix.startswith("/")):
+        raise ValueError(
+            "not unix:/PATH or unix:/PATH:/PREFIX, with NAME:PASSWORD@ before the first slash or without"
+        )
+    return Place(_LOCAL + prefix.rstrip("/"), path, auth)
+
+
+def _auth_of(name: str, password: str) -> tuple[str, str]:
+    return unquote(name), unquote(password)
 
 
 def agent_for(place: Place, reactor: Any, pool: HTTPConnectionPool) -> IAgent:

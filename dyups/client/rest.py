@@ -54,7 +54,7 @@ _DONE = "success"
 _NONE = "this is no dyups interface"
 _NOTHING: Facts = {"sequence": 0, "upstreams": []}
 _PHRASES = {
-    401: "name and password are wanted (http://NAME:PASSWORD@HOST)",
+    401: "name and password are wanted (http://NAME:PASSWORD@HOST, unix:NAME:PASSWORD@/PATH)",
     403: "this address may not ask",
     413: "the text is too large (client_max_body_size)",
 }
@@ -122,7 +122,7 @@ class Client:
         if reactor is None:
             from twisted.internet import reactor
         place = place_of(url)
-        self.url = place.base if not place.socket else url
+        self.url = place.shown
         self.reactor = reactor
         self._base = place.base
         self._auth = place.auth

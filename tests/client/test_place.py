@@ -23,9 +23,24 @@ class PlaceTests(SynchronousTestCase):
             "http://me:s%40@h:1/d/": Place("http://h:1/d", "", ("me", "s@")),
             "http://me@h": Place("http://h", "", ("me", "")),
             "unix:d.sock": Place("http://localhost", "d.sock"),
+            "unix:d@e.sock": Place("http://localhost", "d@e.sock"),
+            "unix:/run/d@/e.sock:/x": Place("http://localhost/x", "/run/d@/e.sock"),
+            "unix:me:s%40:@/run/d.sock": Place("http://localhost", "/run/d.sock", ("me", "s@:")),
+            "unix:me:s%2F@/run/d.sock:/dyups/": Place("http://localhost/dyups", "/run/d.sock", ("me", "s/")),
+            "unix:me@/run/d.sock": Place("http://localhost", "/run/d.sock", ("me", "")),
         }
         for url, place in table.items():
             self.assertEqual(place_of(url), place)
+
+    def test_shown(self) -> None:
+        """People are shown the URL without its password."""
+        table = {
+            "http://me:secret@h:1/d/": "http://h:1/d",
+            "unix:me:secret@/run/d.sock": "unix:/run/d.sock",
+            "unix:me:secret@/run/d.sock:/dyups/": "unix:/run/d.sock:/dyups",
+        }
+        for url, shown in table.items():
+            self.assertEqual(place_of(url).shown, shown)
 
     def test_bad(self) -> None:
         """What cannot be reached is refused before anything is sent."""
@@ -42,6 +57,7 @@ class PlaceTests(SynchronousTestCase):
             "unix:",
             "unix::/x",
             "unix:/s:x",
+            "unix:me:secret@d.sock",
         ):
             self.assertRaises(ValueError, place_of, url)
 

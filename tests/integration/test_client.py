@@ -170,6 +170,24 @@ async def test_unix_socket(site: Site) -> None:
     assert await ctl("list") == "shop\n"
 
 
+@pytest_twisted.ensureDeferred
+async def test_password_on_a_unix_socket(site: Site) -> None:
+    """``auth_basic`` on a unix socket: the URL has name and password, and nobody is shown them."""
+    path = site.root / "admin.sock"
+    (port,) = free_ports(1)
+    site.write("ann:{PLAIN}s@/\n", "conf/users")
+    interface = "location / { auth_basic changes; auth_basic_user_file users; dyups_interface; }"
+    site.http(f"server {{ listen unix:{path}; {interface} }} server {{ listen 127.0.0.1:{port}; }}")
+    proxy = await site.proxy().listening(port)
+    ctl = Shell(f"unix:ann:s%40%2F@{path}")
+    assert await ctl("set", "shop", "server 127.0.0.1:1;") == "success\n"
+    assert await ctl("list") == "shop\n"
+    assert "password" in await Shell(f"unix:ann:wrong@{path}")("list", status=1)
+    await proxy.stop()
+    said = await ctl("list", status=5)
+    assert f"unix:{path}: " in said and "s%40" not in said and "s@" not in said
+
+
 SCRIPT = '''
 """Loaded by every process of the proxy; has each worker change something when it begins to accept."""
 import importlib.abc, importlib.util, os, sys
