@@ -1,16 +1,20 @@
-"""Regular expressions as configurations write them (PCRE) to Python's, over bytes.
+"""Regular expressions as configurations write them (PCRE), over bytes: to Python's where they can be.
 
-Owns the translation of the few spellings that differ and nginx's wording of errors.  A construct that Python does
-not know is an error at the start, never a pattern that means something else.  Called by ``build`` for ``location``
-and ``server_name``; matching is the data plane's.
+Owns the translation of the few spellings that differ, and the choice of who searches: Python's ``re`` where it knows the
+construct and no text can make a search long (``regexcost``), otherwise ``matching`` with PCRE2 itself.  Called by
+the directives that have expressions; matching is the data plane's.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 import warnings
+from typing import Literal
 
+from dyups.config.matching import Guarded, Regex
 from dyups.config.parser import encode
+from dyups.config.regexcost import LONGEST, longest_harmless
 from dyups.errors import ConfigError
 
 _POSIX = {
@@ -34,6 +38,7 @@ _NAMED_REFERENCE = re.compile(rf"\\k(?:<({_NAME})>|'({_NAME})'|\{{({_NAME})\}})|
 _PIECE = re.compile(
     r"(?P<quoted>\\Q(?P<literal>.*?)(?:\\E|\Z))"
     rf"|(?P<reference>{_NAMED_REFERENCE.pattern})"
+    r"|(?P<property>\\[pP](?:[A-Z]|\{\^?[A-Z][a-z&]?\}))"
     r"|(?P<escape>\\.)"
     r"|(?P<posix>\[:[a-z]+:\])"
     rf"|(?P<group>{_NAMED_GROUP.pattern})",
@@ -41,6 +46,9 @@ _PIECE = re.compile(
 )
 _ESCAPES = {r"\z": r"\Z", r"\Z": r"(?=\n?\Z)", r"\h": r"[ \t]", r"\e": r"\x1b"}
 _IN_CLASS = {r"\h": r" \t", r"\e": r"\x1b"}
+#: An escape of a byte in braces, behind whole escapes.
+_BRACED = re.compile(r"((?<!\\)(?:\\\\)*)\\x\{0*([0-9A-Fa-f]{1,2})\}")
+_NOT_PYTHON = (re.error, OverflowError, RecursionError, ValueError, DeprecationWarning)
 #: Python's words for a mistake, and PCRE2's.
 _REASONS = {
     "missing ), unterminated subpattern": "missing closing parenthesis",
@@ -52,21 +60,46 @@ _REASONS = {
 }
 
 
-def compile_regex(source: str, *, caseless: bool = False) -> re.Pattern[bytes]:
-    """The pattern for the PCRE ``source``; names of groups become lower case, as names of variables are.
+def compile_regex(source: str, *, caseless: bool = False) -> Regex:
+    """What searches for the PCRE ``source``; names of groups become lower case, as names of variables are.
 
     Raises ConfigError with nginx's words (``pcre2_compile() failed: … in "("``).
     """
-    pattern = encode(_translate(source))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return re.compile(pattern, re.IGNORECASE if caseless else 0)
+        quick = _python(source, caseless, "error")
+    except _NOT_PYTHON:
+        return Guarded(source, _bounded(source), caseless=caseless)
+    harmless = longest_harmless(quick.pattern, caseless=caseless)
+    if harmless >= LONGEST:
+        return quick
+    return Guarded(source, _bounded(source), caseless=caseless, quick=quick, harmless=harmless)
+
+
+def python_regex(source: str) -> re.Pattern[bytes]:
+    """The same in Python's, whatever a search may cost: for scripts, whose searches are ended by time.
+
+    Raises ConfigError.
+    """
+    try:
+        return _python(source, False, "ignore")
     except re.error as error:
         reason = _REASONS.get(error.msg, error.msg)
     except (OverflowError, RecursionError, ValueError):
         reason = "regular expression is too large"
     raise ConfigError(f'pcre2_compile() failed: {reason} in "{source}"')
+
+
+def _python(source: str, caseless: bool, deprecated: Literal["error", "ignore"]) -> re.Pattern[bytes]:
+    """Python's pattern; one whose meaning depends on the version of Python (``a(?i)``) as ``deprecated`` says."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter(deprecated, DeprecationWarning)
+        return re.compile(encode(_translate(source)), re.IGNORECASE if caseless else 0)
+
+
+def _bounded(source: str) -> bytes:
+    """For PCRE2: only ``\\x{41}``, which it is told not to know, is written otherwise."""
+    return encode(_BRACED.sub(lambda found: found[1] + rf"\x{int(found[2], 16):02x}", source))
 
 
 def group_names(source: str) -> frozenset[str]:
@@ -88,6 +121,8 @@ def _piece(piece: re.Match[str], in_class: bool) -> str:
     text = piece[0]
     if piece["literal"] is not None:
         return re.escape(piece["literal"])
+    if piece["property"] is not None:
+        return _property(text, in_class) or text
     if piece["escape"] is not None:
         return (_IN_CLASS if in_class else _ESCAPES).get(text, text)
     if in_class:
@@ -97,6 +132,20 @@ def _piece(piece: re.Match[str], in_class: bool) -> str:
         return text
     opening = "(?P<{}>" if piece["group"] is not None else "(?P={})"
     return opening.format(next(filter(None, name.groups())).lower())
+
+
+def _property(text: str, in_class: bool) -> str:
+    """``\\p{N}``: the bytes that have the property, as PCRE reads them without UTF: as Latin-1.  Empty for none."""
+    name = text[2:].strip("{}")
+    category = name.lstrip("^")
+    wanted = ("Lu", "Ll", "Lt") if category == "L&" else (category,)
+    have = [byte for byte in range(256) if unicodedata.category(chr(byte)).startswith(wanted)]
+    if not have:
+        return ""
+    if text.startswith(r"\P") is not name.startswith("^"):
+        have = sorted(set(range(256)).difference(have))
+    members = "".join([f"\\x{byte:02x}" for byte in have])
+    return members if in_class else f"[{members}]"
 
 
 def _inside_class(source: str, end: int) -> bool:

@@ -32,6 +32,8 @@ _TIME = re.compile(
 _SECONDS = (365 * 86400.0, 30 * 86400.0, 7 * 86400.0, 86400.0, 3600.0, 60.0, 1.0)
 _FACTORS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!\Z)|\Z)){4}\Z")
+#: As ``ngx_inet_addr`` reads it: zeros in front make no octal number, as they do for other readers.
+_PADDED_IPV4 = re.compile(r"(?=[0-9.]*\.0[0-9]|0[0-9])0*[0-9]{1,3}(?:\.0*[0-9]{1,3}){3}\Z")
 # Not in a host: what would end or change the command when it is printed again, and what no host has.
 _BAD_HOST = re.compile("[\\x00-\\x20\\x7f\\ud800-\\udfff;{}\"'\\\\$\\[\\]:/?#%@,]")
 _BAD_PATH = re.compile("[\\x00-\\x1f\\x7f\\ud800-\\udfff]")
@@ -181,6 +183,8 @@ def _host_port(text: str, default_port: int) -> HostPort:
         raise ConfigError("no host")
     if len(host) > 255 or _BAD_HOST.search(host):
         raise ConfigError("invalid host")
+    if _PADDED_IPV4.match(host):
+        host = ".".join([octet.lstrip("0") or "0" for octet in host.split(".")])
     return HostPort(host, _port(port) if colon else default_port)
 
 

@@ -28,6 +28,11 @@ MATCHES = (
     (r"^\Qa.b\E$", b"axb", False),
     (r"^[(?<x>]+$", b"(?<x>", True),
     (r"ä", "ä".encode(), True),
+    (r"^\p{N}+\pL$", b"12a", True),
+    (r"^\p{Lu}\p{L&}\P{L}[\p{Nd}_]\p{^L}$", b"Ab-7 ", True),
+    (r"^[^\p{N}]$", b"7", False),
+    (r"^\pL$", b"\xe4", True),
+    (r"^\P{^N}$", b"x", False),
 )
 ERRORS = {
     "(": 'pcre2_compile() failed: missing closing parenthesis in "("',
@@ -35,6 +40,7 @@ ERRORS = {
     "*": 'pcre2_compile() failed: quantifier does not follow a repeatable item in "*"',
     "[a": 'pcre2_compile() failed: missing terminating ] for character class in "[a"',
     "a\\": 'pcre2_compile() failed: \\ at end of pattern in "a\\"',
+    r"\p{X}": 'pcre2_compile() failed: bad escape \\p in "\\p{X}"',
     "a{99999999999}": 'pcre2_compile() failed: regular expression is too large in "a{99999999999}"',
 }
 

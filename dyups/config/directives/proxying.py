@@ -80,16 +80,18 @@ def _change(call: Call) -> Change:
 
 
 def _cookie(call: Call) -> Change | None:
-    """``ngx_http_proxy_cookie_domain`` and ``…_path``; a domain is compared without its leading dot."""
+    """``ngx_http_proxy_cookie_domain`` and ``…_path``; a domain is compared, and replaced, without its leading dot."""
     if len(call.args) == 1:
         if call.args[0] == "off":
             return None
         raise ConfigError(f'invalid parameter "{call.args[0]}"')
-    if call.name == "proxy_cookie_domain" and call.args[0].startswith("."):
-        call = call._replace(args=(call.args[0][1:], call.args[1]))
-    elif call.name == "proxy_cookie_domain" and call.args[0].startswith("~") and call.args[0][1:2] != "*":
-        call = call._replace(args=("~*" + call.args[0][1:], call.args[1]))
-    return _change(call)
+    return _change(call if call.name == "proxy_cookie_path" else call._replace(args=_domains(*call.args)))
+
+
+def _domains(what: str, replacement: str) -> tuple[str, str]:
+    if what.startswith("~"):
+        return what if what[1:2] == "*" else "~*" + what[1:], replacement
+    return what.removeprefix("."), replacement.removeprefix(".")
 
 
 def _flags(call: Call) -> CookieFlags | None:

@@ -5,7 +5,12 @@
 
 from __future__ import annotations
 
+from dyups.config.routing import WHOLE
 from dyups.proxy.exchange import Exchange
+
+#: Where ``exchange.user`` has the path that ``try_files`` found behind the alias of a location with a regular
+#: expression (nginx's ``add_uri_to_alias``); no variable can have this name.
+FOUND = "found behind the alias"
 
 
 def root_of(exchange: Exchange) -> bytes:
@@ -19,7 +24,10 @@ def path_of(exchange: Exchange, uri: bytes) -> bytes | None:
     alias = exchange.route.settings.files.alias
     if alias < 0:
         return root_of(exchange) + uri
-    return None if exchange.place_lost else below(root_of(exchange), uri[alias:])
+    if exchange.place_lost:
+        return None
+    rest = uri if alias == WHOLE and exchange.user.get(FOUND) == uri else uri[alias:]
+    return below(root_of(exchange), rest)
 
 
 def below(root: bytes, rest: bytes) -> bytes:

@@ -9,7 +9,7 @@ from dyups.config.model import Template
 from dyups.config.routing import WHOLE, FileSettings, TryFiles
 from dyups.proxy import answers
 from dyups.proxy.exchange import Exchange
-from dyups.proxy.files.filepaths import below, root_of
+from dyups.proxy.files.filepaths import FOUND, below, root_of
 from dyups.proxy.passage import Passage
 from dyups.proxy.rewrite.verdicts import DONE, NEXT
 
@@ -47,7 +47,7 @@ class TryPhase:
         elif self._alias < WHOLE:
             exchange.uri = exchange.uri[: self._alias] + name
         elif not folder:
-            exchange.uri = name
+            exchange.uri = exchange.user[FOUND] = name
 
     def _fall_back(self, exchange: Exchange, passage: Passage) -> int:
         client = passage.client

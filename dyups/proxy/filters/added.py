@@ -63,9 +63,10 @@ class Additions:
             if safe or field.always:
                 if field.value.constant is None:
                     exchange.sent = lines + added
-                added += _line(exchange, name, field)
                 if name.lower() in _ONE:
                     replaced |= {name.lower()}
+                    added = without(added, frozenset({name.lower()}))
+                added += _line(exchange, name, field)
         return (without(lines, replaced) if replaced else lines) + added
 
     def lines(self, exchange: Exchange) -> bytes:

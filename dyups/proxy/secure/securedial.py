@@ -19,7 +19,6 @@ from zope.interface import implementer
 from dyups.config.model import Template
 from dyups.config.tls import ProxyTls
 from dyups.errors import ConfigError, HandshakeFailed
-from dyups.interfaces import Address
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.forward.peerlink import LinkFactory
@@ -142,7 +141,8 @@ class Channel:
         """What the certificate must be for, and what the server is told; empty where neither is wanted."""
         self.problem = problem
         """Why there is no context."""
-        self._sessions: dict[Address, SSL.Session] = {}
+        self._sessions: dict[Peer, SSL.Session] = {}
+        """Of servers, not of addresses: one that was taken out and comes back is a stranger."""
 
     def dial(self, plane: DataPlane, peer: Peer, factory: LinkFactory, timeout: float) -> IConnector:
         """Connect, and shake hands; ``factory`` hears of the outcome.  ``timeout`` (seconds) is for each of the two."""
@@ -151,16 +151,16 @@ class Channel:
         connector: IConnector = cast(IConnector, dial)
         return connector
 
-    def connection(self, stream: TlsStream, address: Address) -> None:
+    def connection(self, stream: TlsStream, peer: Peer) -> None:
         """Prepare a new connection."""
         tls = self.tls
         if tls.proxy_ssl_server_name and is_name(self.name):
             stream.connection.set_tlsext_host_name(self.name)
-        session = self._sessions.get(address)
+        session = self._sessions.get(peer)
         if session is not None:
             stream.connection.set_session(session)
 
-    def remember(self, stream: TlsStream, address: Address) -> None:
+    def remember(self, stream: TlsStream, peer: Peer) -> None:
         """Keep the session of a connection that was good."""
         if not self.tls.proxy_ssl_session_reuse:
             return
@@ -168,7 +168,8 @@ class Channel:
         if session is not None:
             if len(self._sessions) >= MOST_SESSIONS:
                 self._sessions.clear()
-            self._sessions[address] = session
+            if not peer.retired:
+                self._sessions[peer] = session
 
     def complaint(self, connection: SSL.Connection, verify_error: int) -> str:
         """What is wrong with the server's certificate, in nginx's words; empty where nothing is."""
@@ -266,7 +267,7 @@ class SecuredDial:
             return None
         stream = self._stream = TlsStream(context, self, client=True)
         stream.connection.set_app_data(self)
-        self._channel.connection(stream, self._peer.address)
+        self._channel.connection(stream, self._peer)
         deadlines = self._plane.deadlines
         self.deadline = deadlines.now + deadlines.limit(self._timeout)
         deadlines.watch(self)
@@ -300,7 +301,7 @@ class SecuredDial:
         if early:
             self._fail(f"peer closed connection in SSL handshake {_SHAKING}")
         elif self._good:
-            self._channel.remember(stream, self._peer.address)
+            self._channel.remember(stream, self._peer)
 
     def handshaken(self, stream: TlsStream) -> bool:
         """The server is there; is it the right one?"""

@@ -30,9 +30,12 @@ class Read(SynchronousTestCase):
         self.assertFalse(regex.regex.match(b"/A"))
 
     def test_cookies(self) -> None:
-        """Domains lose their leading dot; ``off`` is None."""
+        """Domains lose their leading dot, which an expression has not; ``off`` is None."""
+        (expression,) = proxying("proxy_cookie_domain ~^x .two;").proxy_cookie_domain
+        assert expression is not None
+        self.assertEqual(expression.replacement.constant, b".two")
         found = proxying(
-            "proxy_cookie_domain .one two; proxy_cookie_path /a/ /; proxy_cookie_flags a secure;"
+            "proxy_cookie_domain .one .two; proxy_cookie_path /a/ /; proxy_cookie_flags a secure;"
         )
         (domain,), (path,), (flags,) = (
             found.proxy_cookie_domain,
@@ -41,6 +44,7 @@ class Read(SynchronousTestCase):
         )
         assert domain and path and flags and domain.text and path.text and flags.name
         self.assertEqual((domain.text.constant, path.text.constant), (b"one", b"/a/"))
+        self.assertEqual(domain.replacement.constant, b"two")
         self.assertEqual([flag.constant for flag in flags.flags], [b"secure"])
         self.assertEqual(proxying("proxy_cookie_path off;").proxy_cookie_path, (None,))
 

@@ -62,6 +62,23 @@ class TryFilesTests(SynchronousTestCase):
         self.assertEqual(self.answer(text, "/x/a.txt"), (200, b"a"))
         self.assertEqual(self.answer(text, "/x/b.txt")[0], 404)
 
+    def test_alias_of_an_expression(self) -> None:
+        """The alias of a location with a regular expression is the whole path, but for what is tried behind it."""
+        text = f"location ~ \\.txt$ {{ alias {self.folder}; try_files /sub$uri $uri =404; }}"
+        self.assertEqual(self.answer(text, "/a.txt"), (200, b"a"))
+        self.assertEqual(self.answer(text, "/b.txt")[0], 404)
+
+    def test_alias_elsewhere(self) -> None:
+        """What was found in one location says nothing of the alias of another."""
+        text = (
+            f"location ~ ^/a.txt$ {{ alias {self.folder}; try_files $uri =404; error_page 405 /other; }}"
+            f"location ~ ^/other {{ alias {self.folder}/sub/index.html; }}"
+        )
+        world = self.world(text)
+        self.assertEqual(head(world.ask(b"GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n"))[2], b"a")
+        post = b"POST /a.txt HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+        self.assertEqual(head(world.ask(post))[2], b"index")
+
     def test_in_server(self) -> None:
         """In a server it is for what no location is for."""
         text = "try_files /a.txt =404; location /x { return 200 x; }"

@@ -95,6 +95,11 @@ class AddedTests(SynchronousTestCase):
         fields = self.fields("default_type text/css; add_header X-Type $sent_http_content_type;")
         self.assertEqual(fields["x-type"], "text/css")
 
+    def test_the_last_of_one(self) -> None:
+        """Of an entity tag, or a date, the last one counts, and an empty one that none is sent."""
+        self.assertEqual(self.fields("add_header ETag a; add_header etag b;")["etag"], "b")
+        self.assertNotIn("etag", self.fields("add_header ETag a; add_header ETag '';"))
+
     def test_one_after_the_other(self) -> None:
         """A field can say what those before it have added."""
         fields = self.fields("add_header A 1; add_header A 2; add_header B $sent_http_a;")

@@ -14,6 +14,7 @@ from zope.interface.verify import verifyClass
 from dyups.errors import ConfigError
 from dyups.proxy.secure.securedial import SecuredDial
 from dyups.tls.openssl import session_reused
+from dyups.upstream.resolve import resolve_now
 from tests.proxy.conversation import Wire, World, head
 from tests.tls.authority import Authority, Issued, authority, issued
 from tests.tls.peer import Peer, server_side
@@ -281,6 +282,23 @@ class SharingTests(Servers):
             self.begin(world)
             server = self.finish(world, 1, context=context)
             self.assertEqual(session_reused(server.connection), reused)
+
+    def test_sessions_end_with_the_server(self) -> None:
+        """A server that comes back after its upstream was deleted shakes hands anew; one that stays need not."""
+        world = self.world("location / { proxy_pass https://b; }")
+        context = server_side(issued("b"), highest=SSL.TLS1_2_VERSION)
+        context.set_session_id(b"test")
+        (spec,) = world.upstreams.specs()
+        self.begin(world)
+        self.finish(world, 0, context=context)
+        world.servers[0].hang_up()
+        world.upstreams.replace(spec, resolve_now(spec))
+        self.begin(world)
+        self.assertTrue(session_reused(self.finish(world, 1, context=context).connection))
+        world.upstreams.delete("b")
+        world.upstreams.replace(spec, resolve_now(spec))
+        self.begin(world)
+        self.assertFalse(session_reused(self.finish(world, 2, context=context).connection))
 
     def test_a_server_that_closed(self) -> None:
         """An idle TLS connection that its server closes is forgotten."""
