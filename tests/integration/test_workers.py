@@ -7,8 +7,11 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import pytest_twisted
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from tests.integration.running import children, is_free, is_running, open_files, until
 from tests.integration.talking import Workers
@@ -99,6 +102,38 @@ async def test_graceful_stop(workers: Make, wires: Wires) -> None:
     assert (answer.body, answer.closing) == ("ok", True)
     assert await site.proxy.ended() == 0
     assert "[alert]" not in site.site.error_log
+
+
+@pytest.mark.parametrize("beginning", ["a successor", "all of a reload"])
+@pytest.mark.parametrize("delay", [0.0, 0.3, 0.6])
+@pytest_twisted.ensureDeferred
+async def test_graceful_stop_while_workers_begin(
+    workers: Make, wires: Wires, beginning: str, delay: float
+) -> None:
+    """QUIT while workers begin: those have accepted nothing and end at once; what others accepted is finished."""
+    site = await workers("worker_processes 2;").start()
+    server = wires.serve(keep)
+    await site.post("slow", f"server 127.0.0.1:{server.number};")
+    talks = await site.one_for_each(await site.all_accept())
+    (first, client), (second, _) = talks.items()
+    reply = client.ask("/", "slow")
+    wire = await request_at(server)
+    if beginning == "a successor":
+        os.kill(second, signal.SIGKILL)
+    else:
+        site.proxy.signal(signal.SIGHUP)
+    await until(lambda: set(children(site.proxy.pid)) - {first, second}, "a worker that begins")
+    await deferLater(reactor, delay)  # wherever it is in its beginning, or behind it
+    site.proxy.signal(signal.SIGQUIT)
+    await until(
+        lambda: is_free(site.front) and children(site.proxy.pid) == [first], "the end of what is idle"
+    )
+    wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    answer = await reply
+    assert (answer.body, answer.closing) == ("ok", True)
+    assert await site.proxy.ended() == 0
+    alerts = [line for line in site.site.error_log.splitlines() if "[alert]" in line]
+    assert all(f"worker process {second} exited on signal 9" in line for line in alerts), alerts
 
 
 @pytest_twisted.ensureDeferred
