@@ -22,6 +22,7 @@ from dyups.config.model import ErrorLog, LocationSettings, Settings
 from dyups.config.parser import Directive, Tree, parse_file, parse_text
 from dyups.config.regex import group_names
 from dyups.config.scope import Scope
+from dyups.config.variables import SETTABLE
 from dyups.errors import ConfigError
 from dyups.interfaces import VariableTable
 
@@ -75,7 +76,7 @@ def build(
     if default_port is None:
         default_port = 80 if os.geteuid() == 0 else 8000
     defined = {name: Defined(name) for name in defined_names(tree.directives)}
-    user = frozenset(_user_variables(tree.directives)) - defined.keys()
+    user = frozenset(_user_variables(tree.directives)) - defined.keys() - frozenset(SETTABLE)
     scope = Scope(prefix, variables, user, default_port, defined=defined)
     if tree.files:
         scope = replace(scope, folder=os.path.dirname(tree.files[0]))

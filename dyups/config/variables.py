@@ -22,6 +22,8 @@ _VARIABLE = re.compile(r"\$(?:([1-9])|([A-Za-z0-9_]+)|\{([A-Za-z0-9_]+)\}|(\{[A-
 CHANGEABLE = ("arg_", "cookie_", "http_", "sent_http_", "sent_trailer_", "upstream_cookie_", "upstream_http_")
 #: Built-in names that ``set`` may give another value for one request, as in nginx; else they stay what they are.
 REPLACEABLE = ("proxy_host", "proxy_port")
+#: Built-in variables that ``set`` gives another value, which does more than to be read (``proxy.rewrite.assigning``).
+SETTABLE = ("args", "limit_rate")
 
 Part = bytes | Getter
 
@@ -83,7 +85,7 @@ def has_variables(text: str) -> bool:
 
 def is_changeable(name: str, table: VariableTable) -> bool:
     """Whether ``set`` or a named group may define the variable ``name``."""
-    return name.startswith(CHANGEABLE) or name in REPLACEABLE or table.lookup(name) is None
+    return name.startswith(CHANGEABLE) or name in (*REPLACEABLE, *SETTABLE) or table.lookup(name) is None
 
 
 def _parts(text: str, table: VariableTable, user: Container[str]) -> list[Part]:

@@ -19,6 +19,7 @@
     subrequest   a request of our own, for a client's
     variables    what ``$name`` reads
     answervariables  of files and answers
+    clientvariables  of connections and time
     deadlines    time limits, swept
     tallies      what was counted
     plane        what all connections of a process share

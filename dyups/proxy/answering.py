@@ -12,7 +12,7 @@ from dyups.http1.request import RequestHead
 from dyups.proxy import answers
 from dyups.proxy.client import BodySink
 from dyups.proxy.deadlines import NEVER
-from dyups.proxy.exchange import Exchange
+from dyups.proxy.exchange import BROKEN_OFF, Exchange
 from dyups.proxy.forward.attempt import Forwarding
 from dyups.proxy.forward.plan import ForwardPlan
 from dyups.proxy.pace import BODY, BUSY, HEAD, LINGER, TUNNEL, ClientPace
@@ -83,6 +83,7 @@ class ClientAnswers(ClientPace):
 
     def cut(self) -> None:
         """The answer cannot be completed."""
+        self.exchange.user[BROKEN_OFF] = b"1"
         self._over()
         self._close_now()
 
@@ -196,7 +197,8 @@ class ClientAnswers(ClientPace):
 
     def end_tunnel(self) -> None:
         """See :class:`~dyups.proxy.client.ClientSide`."""
-        self.cut()
+        self._over()
+        self._close_now()
 
     def _heads(self, data: bytes) -> None:
         """Serve what came ahead; ``downstream`` knows how."""

@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from dyups.config.model import Template
 from dyups.interfaces import Getter
-from dyups.proxy.exchange import Exchange
+from dyups.proxy.exchange import BROKEN_OFF, Exchange
 from dyups.proxy.files.filepaths import path_of, root_of
 from dyups.proxy.filters.added import TRAILED, value_of
+from dyups.proxy.filters.coding import RATIO
+from dyups.proxy.rewrite.assigning import RATE, size_of
 
 
 def _real_root(x: Exchange) -> bytes:
@@ -21,8 +24,50 @@ def _real_root(x: Exchange) -> bytes:
         return b""
 
 
+def _completion(x: Exchange) -> bytes:
+    """``OK`` once the request was answered as a whole."""
+    over = getattr(x.client, "is_over", None)
+    return b"OK" if BROKEN_OFF not in x.user and (over is None or over()) else b""
+
+
+def _limit_rate(x: Exchange) -> bytes:
+    """What was set for the request; what the location says counts from the answer on."""
+    limit: Template | None = x.route.settings.proxying.limit_rate
+    value = x.user.get(RATE)
+    if value is None and limit is not None and x.status:
+        value = limit.render(x)
+    return b"%d" % size_of(value or b"")
+
+
+def _sent_length(x: Exchange) -> bytes:
+    """``Content-Length`` of the answer, which stands apart from the other fields where a server's is passed on."""
+    said = value_of(x.sent, b"content-length")
+    head = x.upstream_head
+    if said or head is None or head.content_length < 0 or not x.head_sent or x.error_status:
+        return said
+    coded = value_of(x.sent, b"content-encoding") != head.value(b"content-encoding")
+    return b"" if coded else b"%d" % head.content_length
+
+
+def _nothing(x: Exchange) -> bytes:
+    """Nothing is cached here, and there is no ECH."""
+    return b""
+
+
 GETTERS: dict[str, Getter] = {
+    "gzip_ratio": lambda x: x.user.get(RATIO, b""),
     "document_root": root_of,
+    "limit_rate": _limit_rate,
+    "request_completion": _completion,
+    "sent_http_content_length": _sent_length,
+    "ssl_client_sigalg": _nothing,
+    "ssl_ech_outer_server_name": _nothing,
+    "ssl_ech_status": _nothing,
+    "ssl_sigalg": _nothing,
+    "upstream_cache_etag": _nothing,
+    "upstream_cache_key": _nothing,
+    "upstream_cache_last_modified": _nothing,
+    "upstream_cache_status": _nothing,
     "realpath_root": _real_root,
     "request_filename": lambda x: path_of(x, x.uri) or b"",
 }

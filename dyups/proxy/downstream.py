@@ -28,6 +28,7 @@ from dyups.http1.target import normalise
 from dyups.proxy import answers
 from dyups.proxy.client import TlsSide
 from dyups.proxy.deadlines import NEVER
+from dyups.proxy.exchange import BROKEN_OFF
 from dyups.proxy.pace import BODY, BUSY, GONE, HEAD, LINGER, TUNNEL, ignore
 from dyups.proxy.phases import ClientPhases
 from dyups.proxy.plane import DataPlane, complain
@@ -85,6 +86,8 @@ class ClientConnection(ClientPhases):
         if not self._answered or state == TUNNEL:
             if not self.exchange.status:
                 self.exchange.status = 499
+            if state != TUNNEL:
+                self.exchange.user[BROKEN_OFF] = b"1"
             self._answered = True
             sink.client_gone()
             self._over()

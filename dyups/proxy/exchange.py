@@ -11,6 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from dyups.balancing.times import Times
+from dyups.config.matching import Match
 from dyups.http1.request import RequestHead
 from dyups.http1.response import ResponseHead
 from dyups.http1.target import escape
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 #: How often a request may be sent elsewhere within the server (``NGX_HTTP_MAX_URI_CHANGES``).
 MOST_REDIRECTS: Final = 10
+
+#: Where ``user`` says that the answer was not completed; no variable can have this name.
+BROKEN_OFF: Final = "broken off"
 
 # What would end a request line, or a line of a head.
 _SPLITS = re.compile(rb"[\x00-\x20\x7f]")
@@ -185,7 +189,7 @@ class Exchange:
         """The head of the server's answer (``$upstream_http_name``)."""
         self.carried: Carried | None = None
         """What a phase or a server has said already of the head of the answer."""
-        self.captures: re.Match[bytes] | None = None
+        self.captures: Match | None = None
         """The last regular expression that matched, for ``$1`` to ``$9``."""
         if self.user:
             self.user = {}
@@ -230,7 +234,7 @@ def _percent(match: re.Match[bytes]) -> bytes:
     return b"%%%02X" % match[0][0]
 
 
-def capture(exchange: Exchange, match: re.Match[bytes]) -> None:
+def capture(exchange: Exchange, match: Match) -> None:
     """Remember what a regular expression found: ``$1`` to ``$9`` and its named groups."""
     exchange.captures = match
     for name, value in match.groupdict().items():

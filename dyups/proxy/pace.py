@@ -136,6 +136,10 @@ class ClientPace:
         """See :class:`~dyups.proxy.client.ClientSide`."""
         return self._since
 
+    def is_over(self) -> bool:
+        """Has the present request its whole answer, or will it never have one?"""
+        return self._answered
+
     def pipelined(self) -> bool:
         """See :class:`~dyups.proxy.client.ClientSide`."""
         return self._ahead_of == self._requests

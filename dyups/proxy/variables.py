@@ -20,7 +20,7 @@ from dyups.config.defined import WithDefined
 from dyups.config.model import Http
 from dyups.config.variables import WithUser
 from dyups.interfaces import Getter, VariableTable
-from dyups.proxy import answervariables
+from dyups.proxy import answervariables, clientvariables
 from dyups.proxy.exchange import AttemptRecord, Exchange
 from dyups.proxy.forward.requestbody import BODY_TEXT
 from dyups.proxy.secure import tlsvariables
@@ -299,6 +299,9 @@ _FAMILIES: dict[str, Callable[[str], Getter]] = {
 }
 
 
+_SPECIAL: dict[str, Getter] = {**tlsvariables.GETTERS, **answervariables.GETTERS, **clientvariables.GETTERS}
+
+
 class ProxyVariables:
     """The variable table that runs (:class:`~dyups.interfaces.VariableTable`)."""
 
@@ -314,7 +317,7 @@ class ProxyVariables:
             self.attempts_wanted = True
             return _PER_ATTEMPT[name]
         self.bodies_wanted = self.bodies_wanted or name == "request_body"
-        plain = _PLAIN.get(name) or tlsvariables.GETTERS.get(name) or answervariables.GETTERS.get(name)
+        plain = _PLAIN.get(name) or _SPECIAL.get(name)
         if plain is not None:
             return plain
         for prefix, make in _FAMILIES.items():

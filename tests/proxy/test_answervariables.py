@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -75,3 +76,90 @@ class AnswerVariableTests(SynchronousTestCase):
         for name, expected in (("link", str(folder.resolve())), ("none", "")):
             world = World(f"server {{ listen 8080; root {folder}/{name}; return 200 '$realpath_root'; }}")
             self.assertEqual(head(world.ask(get("/")))[2].decode(), expected)
+
+
+class LoggedTests(SynchronousTestCase):
+    """What is known once the request is over."""
+
+    def logged(self, location: str, text: str) -> tuple[World, Any, list[bytes]]:
+        """A world with one request under way to a server, if it has one, and what will be logged."""
+        world = World(
+            "upstream one { server 127.0.0.1:9001; }"
+            f"server {{ listen 8080; access_log /dev/null; location / {{ {location} }} }}"
+        )
+        lines: list[bytes] = []
+        getters = [ProxyVariables().lookup(name) for name in text.split()]
+        world.plane.log = lambda x: lines.append(
+            b"|".join(getter(x) for getter in getters if getter is not None)
+        )
+        client = world.client()
+        client.say(get("/"))
+        return world, client, lines
+
+    def test_completion(self) -> None:
+        """``OK`` if the client has its whole answer; empty if it left, was cut off, or has none of it yet."""
+        name = "request_completion"
+        _, _, lines = self.logged("return 200 x;", name)
+        self.assertEqual(lines, [b"OK"])
+        _, _, lines = self.logged("return 444;", name)
+        self.assertEqual(lines, [b""])
+        world, client, lines = self.logged("proxy_pass http://one;", name)
+        client.hang_up()
+        self.assertEqual(lines, [b""])
+        world, client, lines = self.logged("proxy_pass http://one;", name)
+        world.servers[0].say(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab")
+        world.servers[0].hang_up()
+        self.assertEqual(lines, [b""])
+        world, client, lines = self.logged("proxy_pass http://one;", name)
+        world.servers[0].say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab")
+        client.say(get("/"))
+        world.servers[0].say(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        self.assertEqual(lines, [b"OK", b"OK"])
+
+    def test_not_complete_yet(self) -> None:
+        """While it is answered a request is not complete."""
+        world = World('server { listen 8080; return 200 "[$request_completion]"; }')
+        self.assertEqual(head(world.ask(get("/")))[2], b"[]")
+
+    def test_tunnel_completion(self) -> None:
+        """A tunnel is complete when either side closes it."""
+        upgrade = get("/", "x", "Upgrade: t", "Connection: upgrade")
+        for end in ("client", "server"):
+            world = World(
+                "upstream one { server 127.0.0.1:9001; } server { listen 8080; access_log /dev/null; location / {"
+                "proxy_pass http://one; proxy_set_header Upgrade t; proxy_set_header Connection upgrade; } }"
+            )
+            lines: list[bytes] = []
+            getter = ProxyVariables().lookup("request_completion")
+            assert getter is not None
+            world.plane.log = lambda x, get=getter, lines=lines: lines.append(get(x))  # type: ignore[misc]
+            client = world.client()
+            client.say(upgrade)
+            world.servers[0].say(b"HTTP/1.1 101 Switching\r\nUpgrade: t\r\nConnection: upgrade\r\n\r\n")
+            (client if end == "client" else world.servers[0]).hang_up()
+            self.assertEqual(lines, [b"OK"], end)
+
+    def test_rate(self) -> None:
+        """The location's limit counts once there is an answer."""
+        _, _, lines = self.logged("limit_rate 10m; return 200 x;", "limit_rate")
+        self.assertEqual(lines, [b"10485760"])
+
+    def test_length(self) -> None:
+        """The answer's length, whoever answers; of a body without one it is empty."""
+        name = "sent_http_content_length"
+        _, _, lines = self.logged("return 200 xyz;", name)
+        self.assertEqual(lines, [b"3"])
+        for answer, expected in (
+            (b"Content-Length: 2\r\n\r\nab", b"2"),
+            (b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nab", b"2"),
+            (b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b""),
+        ):
+            world, _, lines = self.logged("proxy_pass http://one;", name)
+            world.servers[0].say(b"HTTP/1.1 200 OK\r\n" + answer)
+            self.assertEqual(lines, [expected])
+
+    def test_nothing_cached(self) -> None:
+        """What tells of a cache is empty."""
+        names = "upstream_cache_status upstream_cache_key upstream_cache_etag upstream_cache_last_modified"
+        _, _, lines = self.logged("return 200 x;", names)
+        self.assertEqual(lines, [b"|||"])

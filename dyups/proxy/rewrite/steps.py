@@ -15,6 +15,7 @@ from dyups.config.routing import IfStep, LimitExceptStep, RewriteStep
 from dyups.http1.fields import clean
 from dyups.proxy import answers
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.rewrite.assigning import assigning
 from dyups.proxy.rewrite.rewriting import Break, If, LimitExcept, Rewrite
 from dyups.proxy.rewrite.verdicts import AGAIN as AGAIN
 from dyups.proxy.rewrite.verdicts import BREAK as BREAK
@@ -96,7 +97,7 @@ def ready_steps(steps: Sequence[Step], make_route: MakeRoute) -> tuple[Runnable,
 
 def _ready(step: Step, make_route: MakeRoute) -> Runnable:
     if isinstance(step, SetStep):
-        return Set(step)
+        return assigning(step) or Set(step)
     if isinstance(step, ReturnStep):
         return Return(step)
     if isinstance(step, RewriteStep):
