@@ -8,7 +8,6 @@ from __future__ import annotations
 from dyups.config.model import SetStep
 from dyups.config.values import parse_size
 from dyups.errors import ConfigError
-from dyups.http1.target import escape
 from dyups.proxy.context import printable
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.plane import complain
