@@ -1,6 +1,7 @@
-"""How words travel between the master and a worker: Twisted AMP, with texts of any length.
+"""How words travel between the master and a worker: in frames, of which some are Twisted AMP's boxes.
 
-``link`` has the words and the two ends; this is what both ends are made of.
+``frames`` has the bytes, ``link`` the words and the two ends; this is what both ends are made of.  In AMP go the words
+that are rare, with texts of any length.
 """
 
 from __future__ import annotations
@@ -8,9 +9,12 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Factory
 from twisted.protocols import amp
 from twisted.python.failure import Failure
+
+from dyups.workers.frames import BOX, Frames, frame
 
 
 class Text(amp.Argument):
@@ -55,6 +59,9 @@ class End(amp.AMP):
     def __init__(self, seen: Seen) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._seen = seen
+        self._frames = Frames()
+        self.ended: Failure | None = None
+        """Why there is nobody at the other end any more."""
 
     def connectionMade(self) -> None:
         """The channel is there."""
@@ -63,8 +70,35 @@ class End(amp.AMP):
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         """The other end is gone, or going."""
+        self.ended = reason
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
+        self.give_up(reason)
         self._seen.unlinked()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take the frames that are whole, in order."""
+        for kind, content in self._frames.feed(data):
+            if kind == BOX:
+                super().dataReceived(content)  # type: ignore[no-untyped-call]
+            else:
+                self.take(kind, content)
+
+    def sendBox(self, box: amp.AmpBox) -> None:
+        """AMP's way out.  Raises ConnectionLost where there is no channel yet."""
+        if self.transport is None:
+            raise ConnectionLost
+        self.send(frame(BOX, box.serialize()))
+
+    def send(self, data: bytes) -> None:
+        """A frame, or several; nothing happens where the other end is gone."""
+        self.transport.write(data)  # type: ignore[union-attr]
+
+    def take(self, kind: int, content: bytes) -> None:
+        """A frame that is no box of AMP."""
+        raise ValueError(f"frame of kind {kind} is not known")
+
+    def give_up(self, reason: Failure) -> None:
+        """What was asked by other frames is never answered."""
 
     def ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[Any]:
         """Send a command; fires with the answer."""

@@ -1,134 +1,52 @@
-"""The control channel between the master and one worker: Twisted AMP on an inherited pair of sockets.
+"""The control channel between the master and one worker: frames and Twisted AMP on an inherited pair of sockets.
 
-    worker to master    Update, Patch, Delete, Forget (a client's change, and that its client has left),
-                        Workers (facts of all), Checks (of all servers), Ready (the map is there)
-    master to worker    Apply (the doorbell; the answer acknowledges), Judge (what health checks found),
-                        Accept, Quit, Reopen
+    worker to master    CALL (a client's change; the answer is its OUTCOME), Forget (that its client has left),
+                        Workers (facts of all), Checks (of all servers), Totals, Ready (the map is there)
+    master to worker    RING (the doorbell; the answer is a STATE, which acknowledges), Judge (what health checks
+                        found), Count, Accept, Quit, Reopen
 
+In capitals are the words of every change, which are frames of their own; the others are AMP's (``words``).
 :class:`MasterEnd` and :class:`WorkerEnd` are the two ends; what the words mean is ``child``'s and ``worker``'s.  When
-the connection ends, the process at the other end is gone or going.  How the words travel is ``channel``'s.
+the connection ends, the process at the other end is gone or going.  How the words travel is ``channel``'s, their bytes
+are ``frames``'.
 """
 
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
-from twisted.protocols import amp
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.error import ConnectionLost
+from twisted.python.failure import Failure
 
 from dyups.control.condition import Condition
 from dyups.control.remote import Outcome
 from dyups.upstream.verdicts import Verdict
-from dyups.workers.channel import Arguments, End, Text
+from dyups.workers.channel import End
 from dyups.workers.channel import Once as Once
-
-_TEXT: Any = Text
-_OUTCOME: Arguments = [(b"status", amp.Integer()), (b"reason", _TEXT())]
-_NUMBER: Arguments = [(b"number", amp.Integer())]
-_CONDITION: Arguments = [(b"if_match", _TEXT()), (b"if_none_match", _TEXT())]
-_SEQUENCE: Arguments = [(b"sequence", amp.Integer())]
-_STATE: Arguments = [(b"sequence", amp.Integer()), (b"digest", amp.Integer())]
-
-
-class Update(amp.Command):
-    """Create or replace an upstream."""
-
-    arguments = [*_NUMBER, (b"name", _TEXT()), (b"body", _TEXT()), *_CONDITION]
-    response = _OUTCOME
-
-
-class Patch(amp.Command):
-    """Change servers of an upstream."""
-
-    arguments = [*_NUMBER, (b"name", _TEXT()), (b"commands", _TEXT()), *_CONDITION]
-    response = _OUTCOME
-
-
-class Delete(amp.Command):
-    """Take an upstream away."""
-
-    arguments = [*_NUMBER, (b"name", _TEXT()), *_CONDITION]
-    response = _OUTCOME
-
-
-class Forget(amp.Command):
-    """Nobody waits for the answer to that call any more."""
-
-    arguments = _NUMBER
-    requiresAnswer = False
-
-
-class Workers(amp.Command):
-    """The facts of every worker, as JSON."""
-
-    response = [(b"facts", _TEXT())]
-
-
-class Checks(amp.Command):
-    """What health checks know of every server, as JSON."""
-
-    response = [(b"report", _TEXT())]
-
-
-class Totals(amp.Command):
-    """What all workers have counted, as JSON; asked of the master."""
-
-    response = [(b"facts", _TEXT())]
-
-
-class Count(amp.Command):
-    """What one worker has counted, as JSON; asked by the master."""
-
-    response = [(b"facts", _TEXT())]
-
-
-class Ready(amp.Command):
-    """The worker has its map."""
-
-    arguments = _STATE
-    requiresAnswer = False
-
-
-class Apply(amp.Command):
-    """There are changes up to ``sequence``; the answer is what the worker routes by then."""
-
-    arguments = _SEQUENCE
-    response = _STATE
-
-
-class Judge(amp.Command):
-    """Health checks have found servers up or down; ``sequence`` is the change by which these servers are there."""
-
-    arguments = [*_SEQUENCE, (b"verdicts", _TEXT())]
-    requiresAnswer = False
-
-
-class Accept(amp.Command):
-    """Begin to accept connections."""
-
-    requiresAnswer = False
-
-
-class Quit(amp.Command):
-    """End: at once, or when the requests under way are done; idle connections close after ``idle`` seconds."""
-
-    arguments = [(b"graceful", amp.Boolean()), (b"idle", amp.Float())]
-    requiresAnswer = False
-
-
-class Reopen(amp.Command):
-    """Open the logs anew."""
-
-    requiresAnswer = False
-
-
-class State(NamedTuple):
-    """What a worker routes by."""
-
-    sequence: int
-    digest: int
+from dyups.workers.frames import (
+    CALL,
+    DELETE,
+    OUTCOME,
+    PATCH,
+    RING,
+    STATE,
+    UPDATE,
+    Call,
+    call_frame,
+    outcome_frame,
+    read_call,
+    read_outcome,
+    read_ring,
+    read_state,
+    ring_frame,
+    state_frame,
+)
+from dyups.workers.frames import State as State
+from dyups.workers.words import Accept, Checks, Count, Forget, Judge, Quit, Ready, Reopen, Totals, Workers
 
 
 class WorkerSeen(Protocol):
@@ -216,10 +134,47 @@ class MasterEnd(End):
 
     _seen: WorkerSeen
 
+    def __init__(self, seen: WorkerSeen) -> None:
+        super().__init__(seen)
+        self._rung: deque[Deferred[State]] = deque()
+        """Who waits for a STATE, in order."""
+
     def apply(self, sequence: int) -> Deferred[State]:
         """Ring; fires with what the worker routes by then, fails where it is gone."""
-        asked: Deferred[Any] = self.ask(Apply, sequence=sequence)
-        return asked.addCallback(lambda answer: State(answer["sequence"], answer["digest"]))
+        if self.ended is not None:
+            return fail(self.ended)
+        self.send(ring_frame(sequence))
+        self._rung.append(Deferred())
+        return self._rung[-1]
+
+    def take(self, kind: int, content: bytes) -> None:
+        """See :meth:`End.take`."""
+        if kind == STATE:
+            self._rung.popleft().callback(read_state(content))
+        elif kind == CALL:
+            self._serve(read_call(content))
+        else:
+            super().take(kind, content)
+
+    def _serve(self, call: Call) -> None:
+        """A client of the worker's wants a change."""
+        number, verb, name, text, condition = call
+        if verb == UPDATE:
+            made = self._seen.update(number, name, text, condition)
+        elif verb == PATCH:
+            made = self._seen.patch(number, name, text, condition)
+        else:
+            made = self._seen.delete(number, name, condition)
+        made.addCallback(self._tell, number)
+
+    def _tell(self, outcome: Outcome, number: int) -> None:
+        self.send(outcome_frame(number, outcome))
+
+    def give_up(self, reason: Failure) -> None:
+        """See :meth:`End.give_up`."""
+        rung, self._rung = self._rung, deque()
+        for waiting in rung:
+            waiting.errback(reason)
 
     def judge(self, sequence: int, verdicts: Iterable[Verdict]) -> None:
         """Tell it what health checks found."""
@@ -242,21 +197,6 @@ class MasterEnd(End):
     def reopen(self) -> None:
         """Have it open its logs anew."""
         self.ask(Reopen)
-
-    @Update.responder
-    def on_update(self, number: int, name: str, body: str, **condition: str) -> Deferred[dict[str, Any]]:
-        """A client of the worker's wants a change."""
-        return self._seen.update(number, name, body, Condition(**condition)).addCallback(Outcome._asdict)
-
-    @Patch.responder
-    def on_patch(self, number: int, name: str, commands: str, **condition: str) -> Deferred[dict[str, Any]]:
-        """A client of the worker's wants a change."""
-        return self._seen.patch(number, name, commands, Condition(**condition)).addCallback(Outcome._asdict)
-
-    @Delete.responder
-    def on_delete(self, number: int, name: str, **condition: str) -> Deferred[dict[str, Any]]:
-        """A client of the worker's wants a change."""
-        return self._seen.delete(number, name, Condition(**condition)).addCallback(Outcome._asdict)
 
     @Forget.responder
     def on_forget(self, number: int) -> dict[str, Any]:
@@ -291,25 +231,49 @@ class WorkerEnd(End):
 
     _seen: MasterSeen
 
+    def __init__(self, seen: MasterSeen) -> None:
+        super().__init__(seen)
+        self._calls: dict[int, Deferred[Outcome]] = {}
+        """Changes that the master is about to make, by their number."""
+
     def ready(self, state: State) -> None:
         """Tell that the map is there."""
         self.ask(Ready, sequence=state.sequence, digest=state.digest)
 
     def update(self, number: int, name: str, body: str, condition: Condition) -> Deferred[Outcome]:
         """Have the master make a change."""
-        return self._change(Update, condition, number=number, name=name, body=body)
+        return self._call(Call(number, UPDATE, name, body, condition))
 
     def patch(self, number: int, name: str, commands: str, condition: Condition) -> Deferred[Outcome]:
         """Have the master make a change."""
-        return self._change(Patch, condition, number=number, name=name, commands=commands)
+        return self._call(Call(number, PATCH, name, commands, condition))
 
     def delete(self, number: int, name: str, condition: Condition) -> Deferred[Outcome]:
         """Have the master make a change."""
-        return self._change(Delete, condition, number=number, name=name)
+        return self._call(Call(number, DELETE, name, "", condition))
 
-    def _change(self, command: type[amp.Command], condition: Condition, **words: Any) -> Deferred[Outcome]:
-        asked: Deferred[Any] = self.ask(command, **words, **condition._asdict())
-        return asked.addCallback(_outcome)
+    def _call(self, call: Call) -> Deferred[Outcome]:
+        if self.transport is None or self.ended is not None:
+            return fail(ConnectionLost())
+        self.send(call_frame(call))
+        asked = self._calls[call.number] = Deferred()
+        return asked
+
+    def take(self, kind: int, content: bytes) -> None:
+        """See :meth:`End.take`."""
+        if kind == RING:
+            self.send(state_frame(self._seen.apply(read_ring(content))))
+        elif kind == OUTCOME:
+            number, outcome = read_outcome(content)
+            self._calls.pop(number).callback(outcome)
+        else:
+            super().take(kind, content)
+
+    def give_up(self, reason: Failure) -> None:
+        """See :meth:`End.give_up`."""
+        calls, self._calls = self._calls, {}
+        for call in calls.values():
+            call.errback(reason)
 
     def forget(self, number: int) -> None:
         """The client of that call has left."""
@@ -329,11 +293,6 @@ class WorkerEnd(End):
         """What health checks know of every server."""
         asked: Deferred[Any] = self.ask(Checks)
         return asked.addCallback(lambda answer: json.loads(answer["report"]))
-
-    @Apply.responder
-    def on_apply(self, sequence: int) -> dict[str, Any]:
-        """The doorbell."""
-        return self._seen.apply(sequence)._asdict()
 
     @Judge.responder
     def on_judge(self, sequence: int, verdicts: str) -> dict[str, Any]:
@@ -366,7 +325,3 @@ class WorkerEnd(End):
         """Open the logs anew."""
         self._seen.reopen()
         return {}
-
-
-def _outcome(answer: dict[str, Any]) -> Outcome:
-    return Outcome(answer["status"], answer["reason"])

@@ -6,12 +6,14 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.protocols import amp
 from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.workers.channel import End, Once, Text
+from dyups.workers.frames import frame
 
 
 class Seen:
@@ -25,6 +27,27 @@ class Seen:
 
     def unlinked(self) -> None:
         self.said.append("unlinked")
+
+
+class Add(amp.Command):
+    """A word."""
+
+    arguments = [(b"number", amp.Integer())]
+    requiresAnswer = False
+
+
+class Counting(End):
+    """An end that takes it."""
+
+    def __init__(self, seen: Seen) -> None:
+        super().__init__(seen)
+        self.added: list[int] = []
+
+    @Add.responder
+    def on_add(self, number: int) -> dict[str, Any]:
+        """Take it."""
+        self.added.append(number)
+        return {}
 
 
 class TextTests(SynchronousTestCase):
@@ -54,6 +77,27 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(seen.said, ["linked"])
         end.connectionLost(Failure(ConnectionDone()))
         self.assertEqual(seen.said, ["linked", "unlinked"])
+
+    def test_box(self) -> None:
+        """A box of AMP crosses in a frame, in whatever pieces."""
+        ours, theirs = End(Seen()), Counting(Seen())
+        wire = FakeTransport(ours, isServer=False)
+        ours.makeConnection(wire)
+        theirs.makeConnection(FakeTransport(theirs, isServer=True))
+        ours.ask(Add, number=7)
+        for byte in b"".join(wire.stream):
+            theirs.dataReceived(bytes([byte]))
+        self.assertEqual(theirs.added, [7])
+
+    def test_too_early(self) -> None:
+        """Before the channel is there nothing can be said."""
+        self.assertRaises(ConnectionLost, End(Seen()).sendBox, amp.AmpBox())
+
+    def test_other_frames(self) -> None:
+        """A frame that only the other kind of end would take is our mistake."""
+        end = End(Seen())
+        end.makeConnection(FakeTransport(end, isServer=False))
+        self.assertRaises(ValueError, end.dataReceived, frame(99, b""))
 
     def test_once(self) -> None:
         """The factory of a connection that is there already."""

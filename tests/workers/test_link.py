@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.control.condition import ALWAYS, Condition
 from dyups.control.remote import Outcome
+from dyups.workers.frames import CALL, RING, frame
 from dyups.workers.link import MasterEnd, Once, State, WorkerEnd
 
 BIG = "é" * 200_000
@@ -124,6 +125,36 @@ class LinkTests(SynchronousTestCase):
         )
         for change in changes:
             self.assertEqual(self.successResultOf(change), Outcome(409, "wait"))
+
+    def test_master_gone(self) -> None:
+        """A change whose outcome the master never told has none, nor has one that finds no master any more."""
+        waiting = self.worker.update(1, "a", "b", ALWAYS)
+        self.worker.connectionLost(Failure(ConnectionDone()))
+        self.failureResultOf(waiting, ConnectionDone)
+        self.failureResultOf(self.worker.delete(2, "a", ALWAYS), ConnectionLost)
+        self.failureResultOf(WorkerEnd(Seen()).delete(3, "a", ALWAYS), ConnectionLost)
+
+    def test_worker_gone(self) -> None:
+        """The doorbell of a worker that is gone is not answered."""
+        self.master.connectionLost(Failure(ConnectionDone()))
+        self.failureResultOf(self.master.apply(1), ConnectionDone)
+
+    def test_in_order(self) -> None:
+        """Whatever is said, in frames or in boxes, arrives in the order in which it was said."""
+        self.worker.update(1, "a", "b", ALWAYS)
+        self.worker.forget(1)
+        self.worker.delete(2, "a", ALWAYS)
+        self.master.apply(3)
+        self.master.reopen()
+        self.master.apply(4)
+        self.pump.flush()
+        self.assertEqual([said[0] for said in self.at_master.said], ["update", "forget", "delete"])
+        self.assertEqual(self.at_worker.said, [("apply", 3), "reopen", ("apply", 4)])
+
+    def test_not_theirs(self) -> None:
+        """A frame that is none of this end's words is our mistake."""
+        for end, kind in ((self.master, RING), (self.worker, CALL)):
+            self.assertRaises(ValueError, end.dataReceived, frame(kind, b""))
 
     def test_long_reason(self) -> None:
         """So does a reason of any length."""
