@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from dyups.config.directives import check, read
 from dyups.config.directives.entry import Context, Effect, Entry, Fields, Merge
+from dyups.config.inheriting import settle_lists
 from dyups.config.parser import Directive
 from dyups.config.scope import Scope
 
@@ -75,6 +76,7 @@ def read_block(
         else:
             structure.append(directive)
         seen.add(directive.name)
+    settle_lists(values, outer, seen)
     return values, structure
 
 

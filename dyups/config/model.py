@@ -173,6 +173,9 @@ class LocationSettings:
     client_max_body_size: int = 1 << 20
     default_type: str = "text/plain"
     error_log: tuple[ErrorLog, ...] = ()
+    http2_chunk_size: int = 8192
+    keepalive_disable: frozenset[str] = frozenset({"msie6"})
+    keepalive_min_timeout: float = 0.0
     keepalive_requests: int = 1000
     keepalive_time: float = 3600.0
     keepalive_timeout: float = 75.0

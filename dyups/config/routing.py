@@ -151,6 +151,7 @@ class AnswerSettings:
 
     absolute_redirect: bool = True
     add_header: tuple[AddedField, ...] = ()
+    add_header_inherit: str = "on"
     add_trailer: tuple[AddedField, ...] = ()
     charset: Template | None = None
     """What text types are said to be in; None where nothing is said."""

@@ -6,6 +6,7 @@
     answering    the half that gives out: answers, keep-alive
     pace         what holds for a connection whatever it serves: back-pressure, limits, its end
     unsent       whether a slow client takes anything at all
+    browsers     clients whose connections are not kept
     exchange     one request and what became of it; what variables read
     client       what serves a request sees of its client
     route        which server, which location; compiled once from the settings

@@ -10,6 +10,7 @@ from typing import Final
 from dyups.errors import RequestRefused
 from dyups.http1.request import RequestHead
 from dyups.proxy import answers
+from dyups.proxy.browsers import SAFARI, is_minded
 from dyups.proxy.client import BodySink
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.exchange import BROKEN_OFF, Exchange
@@ -57,10 +58,16 @@ class ClientAnswers(ClientPace):
             or self._requests >= route.keepalive_limit
             or self.exchange.started - self._since >= route.keepalive_time
             or self.plane.draining
+            or (route.browsers and self._has_minded_browser(route.browsers))
         ):
             self._close = True
             return _CLOSE
         return route.tail
+
+    def _has_minded_browser(self, browsers: int) -> bool:
+        """``keepalive_disable``: mostly a question of POST requests alone."""
+        head = self.exchange.head
+        return (browsers & SAFARI != 0 or head.method == b"POST") and is_minded(head, browsers)
 
     def close_after(self) -> None:
         """The connection closes after this answer."""
@@ -152,8 +159,15 @@ class ClientAnswers(ClientPace):
 
         One that comes is answered with ``Connection: close``, as :attr:`DataPlane.draining` says.
         """
-        if self.state == HEAD and not self._ahead and not self.write_blocked:
+        if self.state != HEAD or self._ahead or self.write_blocked:
+            return
+        route = self.exchange.route
+        if not (route.keepalive_min and self._requests):
             self.deadline = min(self.deadline, until)
+        elif not self._close:
+            self._close = True  # said once: then the deadline tells no more since when it is idle
+            idle_since = self.deadline - route.keepalive_timeout
+            self.deadline = min(self.deadline, max(until, idle_since + route.keepalive_min))
 
     def timed_out(self) -> None:
         """The sweep found our deadline passed."""

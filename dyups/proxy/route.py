@@ -26,6 +26,7 @@ from dyups.config.parser import encode
 from dyups.http1.request import Acceptance
 from dyups.http1.target import escape
 from dyups.proxy.access.realip import RealIp
+from dyups.proxy.browsers import browsers_of
 from dyups.proxy.client import ClientSide
 from dyups.proxy.contents import SlashAdded
 from dyups.proxy.deadlines import Deadlines
@@ -88,9 +89,11 @@ class Route:
     __slots__ = (
         "adds",
         "body_limit",
+        "browsers",
         "body_timeout",
         "error_pages",
         "keepalive_limit",
+        "keepalive_min",
         "keepalive_time",
         "keepalive_timeout",
         "kind",
@@ -146,6 +149,9 @@ class Route:
         self.tail = b"Connection: keep-alive\r\n%b\r\n" % told
         """The end of a head that tells that the connection stays open."""
         self.keepalive_limit = settings.keepalive_requests
+        self.keepalive_min = settings.keepalive_min_timeout
+        self.browsers = browsers_of(settings.keepalive_disable)
+        """Those whose connections are not kept."""
         self.keepalive_time = settings.keepalive_time
 
 

@@ -32,6 +32,23 @@ class AnswerTests(SynchronousTestCase):
         self.assertEqual(head(self.client.read())[1]["connection"], "close")
         self.assertTrue(self.client.closed)
 
+    def test_browsers(self) -> None:
+        """``keepalive_disable``: connections of some browsers close; by default MSIE 6's after a POST."""
+        msie, safari = "User-Agent: x (MSIE 6.0; y)", "User-Agent: (Mac OS X) Safari/1"
+        post = (msie, "Content-Length: 0")
+        for said, asked, expected in (
+            ("", get("/echo", "x", *post, method="POST"), "close"),
+            ("", get("/echo", "x", msie), "keep-alive"),
+            ("", get("/echo", "x", safari), "keep-alive"),
+            ("", get("/echo", "x", "Content-Length: 0", method="POST"), "keep-alive"),
+            ("keepalive_disable none;", get("/echo", "x", *post, method="POST"), "keep-alive"),
+            ("keepalive_disable safari;", get("/echo", "x", *post, method="POST"), "keep-alive"),
+            ("keepalive_disable safari;", get("/echo", "x", safari), "close"),
+            ("keepalive_disable safari msie6;", get("/echo", "x", *post, method="POST"), "close"),
+        ):
+            answer = World(f"server {{ listen 8080; {said} location / {{ return 200 x; }} }}").ask(asked)
+            self.assertEqual(head(answer)[1]["connection"], expected, (said, asked))
+
     def test_refuse(self) -> None:
         """A refusal is an error page, and the connection goes on."""
         self.client.say(get("/"))

@@ -91,6 +91,31 @@ class EndTests(SynchronousTestCase):
         self.world.pass_time(4)
         self.assertEqual((self.client.closed, busy.closed), (True, False))
 
+    def test_end_idle_later(self) -> None:
+        """``keepalive_min_timeout``: an idle connection stays open for so long after its answer, whatever ends."""
+        world = World("server { listen 8080; keepalive_min_timeout 20s; location / { return 200 x; } }")
+        used, unused = world.client(), world.client()
+        used.say(get("/"))
+        world.pass_time(5)
+        for _ in range(4):
+            for client in (used, unused):
+                client.protocol.end_idle(world.plane.deadlines.now + 1)
+            world.pass_time(3)
+        self.assertEqual((used.closed, unused.closed), (False, True))
+        world.pass_time(6)
+        self.assertTrue(used.closed)
+
+    def test_end_idle_not_later_than_ever(self) -> None:
+        """``keepalive_timeout`` ends an idle connection whatever its least time."""
+        world = World(
+            "server { listen 8080; keepalive_min_timeout 60s; keepalive_timeout 5s; location / { return 200 x; } }"
+        )
+        client = world.client()
+        client.say(get("/"))
+        client.protocol.end_idle(world.plane.deadlines.now + 1)
+        world.pass_time(8)
+        self.assertTrue(client.closed)
+
     def test_parts(self) -> None:
         """Pace alone is no connection, and what is written to a closed one is nobody's."""
         self.assertRaises(RuntimeError, ClientPace(self.world.plane, self.world.listeners[0].routes)._next)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from dyups.config.directives.entry import Call, Context, Entry, Kind, setting
-from dyups.config.directives.kinds import FLAG
+from dyups.config.directives.kinds import FLAG, choice
 from dyups.config.parser import encode
 from dyups.config.routing import AddedField, AnswerSettings, Expires, ExpiresMode
 from dyups.config.template import Template
@@ -93,6 +93,18 @@ ENTRIES: tuple[Entry, ...] = (
         "Adds a field behind the body, whose value is computed then, to the same answers as ``add_header``.  Such an "
         "answer is sent in chunks, to clients that speak HTTP/1.1.",
         several=True,
+    ),
+    *(
+        setting(
+            f"{name}_inherit",
+            _ANYWHERE,
+            choice("on", "off", "merge"),
+            AnswerSettings,
+            "on",
+            f"What a block has of the ``{name}`` of the blocks around it: theirs where it says none (``on``), none at "
+            "all (``off``), or its own and theirs (``merge``).",
+        )
+        for name in ("add_header", "add_trailer")
     ),
     setting(
         "charset",

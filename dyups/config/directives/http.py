@@ -17,6 +17,7 @@ from dyups.config.directives.kinds import (
     TEXT,
     TIME,
     choice,
+    word_set,
     words,
 )
 from dyups.config.model import Http, Location, LocationSettings, Server, ServerSettings
@@ -143,6 +144,18 @@ _LOCATION: tuple[Entry, ...] = (
     _location("client_body_timeout", TIME, "60s", "How long a client may pause within a request's body."),
     _location("client_max_body_size", OFFSET, "1m", "How long a request's body may be; 0 is without limit."),
     _location("default_type", TEXT, "text/plain", "The content type of texts that are answered from here."),
+    _location(
+        "keepalive_disable",
+        word_set(frozenset({"none", "msie6", "safari"}), "none"),
+        "msie6",
+        "Browsers whose connections are not kept: old versions of Internet Explorer after a ``POST``, Safari on Mac OS X.",
+    ),
+    _location(
+        "keepalive_min_timeout",
+        TIME,
+        "0",
+        "How long a client's idle connection stays open at least when its worker is to end.",
+    ),
     _location("keepalive_requests", NUMBER, "1000", "How many requests a client's connection carries."),
     _location(
         "keepalive_time",

@@ -80,7 +80,6 @@ ENTRIES: tuple[Entry, ...] = (
     *_idle(_gateways(), "The ``…_pass`` of a gateway is refused by itself."),
     *_idle(_OTHERS, "The ``…_pass`` of a gateway is refused by itself."),
     harmless("disable_symlinks", _ANYWHERE, ONLY_OFF, "Only ``off``: links are followed."),
-    harmless("keepalive_disable", _ANYWHERE, words("none | browser …", 1, None), "For browsers of old."),
     harmless("msie_padding", _ANYWHERE, FLAG, "Error pages are never padded."),
     harmless("msie_refresh", _ANYWHERE, ONLY_OFF, "Only ``off``."),
     harmless("open_log_file_cache", _ANYWHERE, _ARGUMENTS, "Logs stay open as long as they are written."),

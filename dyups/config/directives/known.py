@@ -11,7 +11,7 @@ _FAMILIES: dict[str, str] = {
         google_perftools_profiles mail rtmp ssl_engine ssl_object_cache_inheritable stream
     """,
     "Choosing a location": """
-        http3 keepalive_min_timeout post_action subrequest_output_buffer_size
+        http3 post_action subrequest_output_buffer_size
     """,
     "Variables": """
         geoip_city geoip_country geoip_org geoip_proxy geoip_proxy_recursive js_access
@@ -24,7 +24,7 @@ _FAMILIES: dict[str, str] = {
         userid_service
     """,
     "Static files": """
-        add_after_body add_before_body add_header_inherit add_trailer_inherit addition_types
+        add_after_body add_before_body addition_types
         ancient_browser ancient_browser_value
         charset_map concat
         concat_delimiter concat_ignore_file_error concat_max_files concat_types
