@@ -153,6 +153,7 @@ class AnswerSettings:
     add_header: tuple[AddedField, ...] = ()
     add_header_inherit: str = "on"
     add_trailer: tuple[AddedField, ...] = ()
+    add_trailer_inherit: str = "on"
     charset: Template | None = None
     """What text types are said to be in; None where nothing is said."""
     charset_types: frozenset[bytes] = CHARSET_TYPES
