@@ -43,7 +43,7 @@ def close(reactor: Any) -> None:
     reactor.loop.close()
 
 
-def run(reactor: Any, limit: float = 5.0) -> None:
+def run(reactor: Any, limit: float = 60.0) -> None:
     """Run until somebody stops the reactor; too long is an error."""
     late: list[bool] = []
 

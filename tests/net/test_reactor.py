@@ -162,7 +162,7 @@ def on_uvloop(builder: Any, *mixins: type) -> dict[str, type]:
         {
             "_reactors": [f"{UvloopReactor.__module__}.{UvloopReactor.__name__}"],
             "__module__": __name__,
-            "timeout": 20,
+            "timeout": 120,
             "suppress": [*TLS_WARNINGS, unheard(category=ResourceWarning, message="unclosed <socket")],
             **overridden,
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,7 @@ class FileBodyTests(SynchronousTestCase):
         self.world = World(f"server {{ listen 8080; root {self.folder}; }}")
         self.aside: list[tuple[int, int, int, Callable[[bytes], None], Callable[[Failure], None]]] = []
         self.patch(filebody, "read_aside", lambda *call: self.aside.append(call))
+        gc.collect()  # what other tests have left
         self.open = len(os.listdir("/proc/self/fd"))
 
     def begin(self, high: int = 65536) -> Wire:
