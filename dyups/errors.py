@@ -115,6 +115,15 @@ class RequestRefused(DyupsError):
         self.reason = reason
 
 
+class RegexFailed(DyupsError):
+    """A regular expression of the configuration takes too many steps for a text; worded as nginx logs it."""
+
+    def __init__(self, code: int, text: bytes, source: str) -> None:
+        shown = text.decode("latin-1")
+        super().__init__(f'pcre2_match() failed: {code} on "{shown}" using "{source}"')
+        self.code = code
+
+
 class NameUnresolved(DyupsError):
     """DNS gave no address of a name; ``code`` and ``reason`` are nginx's (``ngx_resolver_strerror``)."""
 

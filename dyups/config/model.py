@@ -6,7 +6,6 @@ the directive knows the field; defaults here are nginx 1.31's and the directive 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -16,6 +15,7 @@ from dyups.config.access import AccessSettings as AccessSettings
 from dyups.config.defined import Defined
 from dyups.config.limits import LimitSettings as LimitSettings
 from dyups.config.limits import LimitZone as LimitZone
+from dyups.config.matching import Regex
 from dyups.config.proxying import ProxyingSettings as ProxyingSettings
 from dyups.config.realip import RealIpSettings as RealIpSettings
 from dyups.config.routing import (
@@ -227,7 +227,7 @@ class Location:
     steps: tuple[Step, ...] = ()
     content: Content | None = None
     locations: tuple[Location, ...] = ()
-    regex: re.Pattern[bytes] | None = None
+    regex: Regex | None = None
     internal: bool = False
     place: Place = field(default=Place(), compare=False)
     proxy_tls: ProxyTls = PROXY_DEFAULTS
@@ -256,7 +256,7 @@ class ServerName:
     kind: NameKind
     text: str
     key: str
-    regex: re.Pattern[bytes] | None = None
+    regex: Regex | None = None
 
 
 @dataclass(frozen=True, slots=True)

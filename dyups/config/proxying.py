@@ -6,9 +6,9 @@ A family of ``model.LocationSettings``; field names are nginx's directive names.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
+from dyups.config.matching import Regex
 from dyups.config.template import Template
 
 
@@ -19,7 +19,7 @@ class Change:
     text: Template | None
     """The beginning (of a cookie's domain: the whole) that is replaced; None where ``regex`` is matched."""
     replacement: Template
-    regex: re.Pattern[bytes] | None = None
+    regex: Regex | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class CookieFlags:
     """The cookie's name; None where ``regex`` is matched."""
     flags: tuple[Template, ...]
     """Each renders to ``secure``, ``httponly``, ``samesite=strict`` … or to one of them with ``no`` before it."""
-    regex: re.Pattern[bytes] | None = None
+    regex: Regex | None = None
 
 
 @dataclass(frozen=True, slots=True)

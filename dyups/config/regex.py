@@ -1,7 +1,7 @@
 """Regular expressions as configurations write them (PCRE), over bytes: to Python's where they can be.
 
-Owns the translation of the few spellings that differ, and the choice of who searches: Python's ``re`` where it knows the
-construct and no text can make a search long (``regexcost``), otherwise ``matching`` with PCRE2 itself.  Called by
+Owns the translation of the few spellings that differ, and the choice of who searches: Python's ``re`` where it knows
+the construct and no text can make a search long (``regexcost``), otherwise ``matching`` with PCRE2 itself.  Called by
 the directives that have expressions; matching is the data plane's.
 """
 

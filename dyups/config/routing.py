@@ -5,12 +5,12 @@ The families of ``directives.rewrite``, ``directives.files`` and ``directives.he
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from dyups.config.matching import Regex
 from dyups.config.template import Template
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class BreakStep:
 class RewriteStep:
     """``rewrite regex replacement [flag]``."""
 
-    regex: re.Pattern[bytes]
+    regex: Regex
     source: str
     """The regular expression as written, for the log."""
     path: tuple[Piece, ...]
@@ -69,7 +69,7 @@ class Condition:
     subject: Template
     """The variable, or the path of a file."""
     value: Template | None = None
-    regex: re.Pattern[bytes] | None = None
+    regex: Regex | None = None
     negated: bool = False
     log: bool = False
 

@@ -10,15 +10,19 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from twisted.logger import Logger
+
 from dyups.config.defined import Defined
+from dyups.config.matching import Regex
 from dyups.config.murmur import murmur2
 from dyups.config.parser import Directive, encode
 from dyups.config.regex import compile_regex
 from dyups.config.scope import Scope
 from dyups.config.template import Template
 from dyups.config.variables import constant, is_changeable
-from dyups.errors import ConfigError
+from dyups.errors import ConfigError, RegexFailed
 
+_log = Logger(namespace="dyups.proxy")
 _PERCENT = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?%\Z")
 _HOST = re.compile(r"(?:\*\.|\.)?[^*\s/]+|[^*\s/]+\.\*")
 
@@ -46,7 +50,7 @@ class Map:
         self._exact: dict[bytes, Template] = {}
         self._leading: dict[bytes, Template] = {}
         self._trailing: dict[bytes, Template] = {}
-        self._regexes: list[tuple[re.Pattern[bytes], Template]] = []
+        self._regexes: list[tuple[Regex, Template]] = []
 
     def compute(self, exchange: Any) -> bytes:
         """What the source's value maps to."""
@@ -68,7 +72,11 @@ class Map:
 
     def _by_regex(self, value: bytes, exchange: Any) -> Template | None:
         for regex, result in self._regexes:
-            match = regex.search(value)
+            try:
+                match = regex.search(value)
+            except RegexFailed as failure:  # ngx_http_map_find: the default then
+                _log.critical("{text}", text=exchange.client.context(str(failure)), nginx_level="alert")
+                return None
             if match is not None:
                 exchange.captures = match
                 for name, group in match.groupdict().items():

@@ -37,6 +37,17 @@ class NotFound:
         return DISCARD
 
 
+class Failing:
+    """What a request gets that failed before there was a location for it."""
+
+    __slots__ = ()
+
+    def serve(self, exchange: Exchange, body: bytes, ended: bool) -> BodySink:
+        """500."""
+        answers.send_page(exchange.client, 500)
+        return DISCARD
+
+
 class SlashAdded:
     """The way from ``/path`` to the location ``/path/`` of a ``proxy_pass`` (``clcf->auto_redirect``)."""
 

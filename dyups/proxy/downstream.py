@@ -21,7 +21,7 @@ from twisted.internet.interfaces import IProtocol, IPushProducer, ITransport
 from twisted.python.failure import Failure
 from zope.interface import classImplements
 
-from dyups.errors import RequestRefused
+from dyups.errors import RegexFailed, RequestRefused
 from dyups.http1.chunked import BadChunk, ChunkedReader
 from dyups.http1.request import BARE_END, RequestHead, read_request
 from dyups.http1.target import normalise
@@ -199,7 +199,11 @@ class ClientConnection(ClientPhases):
         self.plane.counters.requests += 1
         self.deadline = NEVER
         exchange.renew(head)
-        exchange.server = server = self.routes.server_for(exchange)
+        try:
+            exchange.server = server = self.routes.server_for(exchange)
+        except RegexFailed as failure:
+            self._nobodys(failure)
+            return
         exchange.route = server.root
         exchange.args = head.args
         exchange.uri = head.uri if server.merge_slashes else normalise(head.target, merge_slashes=False)[0]
@@ -212,6 +216,15 @@ class ClientConnection(ClientPhases):
             sink = self._serve(b"", True, 0)
             if not self._answered and self._sink is DISCARD:  # else it was sent elsewhere meanwhile
                 self._sink = sink
+
+    def _nobodys(self, failure: RegexFailed) -> None:
+        """Whose request it is takes too long to find out: no answer (``ngx_http_set_virtual_server``)."""
+        exchange = self.exchange
+        exchange.server = self.routes.default
+        exchange.route = exchange.server.root
+        complain("alert", self.context(str(failure)))
+        exchange.status = 500
+        self.cut()
 
     def _turned_away(self, secured: TlsSide, head: RequestHead) -> bool:
         """Plain HTTP where TLS is due, or not the certificate that is: a page, and the connection's end."""

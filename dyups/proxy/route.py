@@ -8,10 +8,10 @@ rules within the one that was found.  ``downstream`` asks; what a location does 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from dyups.config.matching import Regex
 from dyups.config.model import (
     Listen,
     Location,
@@ -23,19 +23,22 @@ from dyups.config.model import (
     ServerName,
 )
 from dyups.config.parser import encode
+from dyups.errors import RegexFailed
 from dyups.http1.request import Acceptance
 from dyups.http1.target import escape
 from dyups.proxy.access.realip import RealIp
 from dyups.proxy.browsers import browsers_of
 from dyups.proxy.client import ClientSide
-from dyups.proxy.contents import SlashAdded
+from dyups.proxy.contents import Failing, SlashAdded
 from dyups.proxy.deadlines import Deadlines
 from dyups.proxy.errorpages import error_pages
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.exchange import capture as capture
 from dyups.proxy.filters.added import added_fields
 from dyups.proxy.passage import Phase
+from dyups.proxy.plane import complain
 from dyups.proxy.rewrite.steps import OnlyInternal, Runnable, ready_steps
+from dyups.proxy.searching import report
 from dyups.proxy.serving import Serving
 
 
@@ -158,9 +161,10 @@ class Route:
 class Level:
     """The locations of one block, in the order they are looked at."""
 
-    __slots__ = ("_exact", "_only", "_prefixes", "_regexes")
+    __slots__ = ("_deadlines", "_exact", "_only", "_prefixes", "_regexes")
 
     def __init__(self, routes: Sequence[Route], deadlines: Deadlines) -> None:
+        self._deadlines = deadlines
         prefixes = [r for r in routes if r.kind in (LocationKind.PREFIX, LocationKind.PREFIX_FIRST)]
         self._prefixes = [(encode(r.location.pattern), r) for r in prefixes]
         self._prefixes.sort(key=lambda item: len(item[0]), reverse=True)
@@ -174,8 +178,17 @@ class Level:
         self._only = whole[0] if whole and len(routes) == 1 else None
 
     def find(self, exchange: Exchange) -> Route | None:
-        """The location for ``exchange.uri``, or None where this block has none."""
-        return self._only or self._find(exchange)[0]
+        """The location for ``exchange.uri``, or None where this block has none.
+
+        A regular expression that takes too long ends the request with 500 (``ngx_http_core_find_config_phase``).
+        """
+        if self._only is not None:
+            return self._only
+        try:
+            return self._find(exchange)[0]
+        except RegexFailed as failure:
+            report(exchange, failure)
+            return Route(exchange.server.root.location, Failing(), self._deadlines)
 
     def _find(self, exchange: Exchange) -> tuple[Route | None, bool]:
         """The location, and whether it is final: no regular expression further out may replace it."""
@@ -293,7 +306,7 @@ class ListenRoutes:
         self._exact: dict[bytes, ServerRoutes] = {}
         self._leading: dict[bytes, ServerRoutes] = {}
         self._trailing: dict[bytes, ServerRoutes] = {}
-        self._regexes: list[tuple[re.Pattern[bytes], ServerRoutes]] = []
+        self._regexes: list[tuple[Regex, ServerRoutes]] = []
         for server in listen.servers:
             self._add_names(server, ready[id(server)])
         self._exact_only = not (self._leading or self._trailing or self._regexes)
@@ -317,7 +330,7 @@ class ListenRoutes:
                 self._regexes.append((name.regex, routes))
 
     def server_for(self, exchange: Exchange) -> ServerRoutes:
-        """The server for the request's host."""
+        """The server for the request's host.  Raises RegexFailed."""
         host = exchange.head.host
         routes = self._exact.get(host)
         if routes is not None:
@@ -326,7 +339,13 @@ class ListenRoutes:
 
     def known_as(self, name: bytes, exchange: Exchange) -> ServerRoutes:
         """The server of that name, for a client that has sent no request yet (SNI)."""
-        return self._exact.get(name) or (self.default if self._exact_only else self._search(name, exchange))
+        try:
+            return self._exact.get(name) or (
+                self.default if self._exact_only else self._search(name, exchange)
+            )
+        except RegexFailed as failure:
+            complain("alert", str(failure))
+            return self.default
 
     def _search(self, host: bytes, exchange: Exchange) -> ServerRoutes:
         for names, cuts in ((self._leading, _endings), (self._trailing, _beginnings)):

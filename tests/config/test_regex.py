@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.config.regex import compile_regex, group_names
+from dyups.config.matching import Guarded
+from dyups.config.regex import compile_regex, group_names, python_regex
 from dyups.errors import ConfigError
 from tests.config.helpers import message_of
 
@@ -40,8 +43,8 @@ ERRORS = {
     "*": 'pcre2_compile() failed: quantifier does not follow a repeatable item in "*"',
     "[a": 'pcre2_compile() failed: missing terminating ] for character class in "[a"',
     "a\\": 'pcre2_compile() failed: \\ at end of pattern in "a\\"',
-    r"\p{X}": 'pcre2_compile() failed: bad escape \\p in "\\p{X}"',
-    "a{99999999999}": 'pcre2_compile() failed: regular expression is too large in "a{99999999999}"',
+    r"\p{X}a": 'pcre2_compile() failed: unknown property after \\P or \\p in "\\p{X}a" at "a"',
+    "a{99999999999}": 'pcre2_compile() failed: number too big in {} quantifier in "a{99999999999}" at "}"',
 }
 
 
@@ -63,17 +66,54 @@ class Patterns(SynchronousTestCase):
         """Names of groups are found without compiling, in lower case, as the compiled pattern has them."""
         source = r"(?<One>a)(?P<two>b)(?'three'c)(?<=d)"
         self.assertEqual(group_names(source), {"one", "two", "three"})
-        self.assertEqual(set(compile_regex(source).groupindex), {"one", "two", "three"})
+        self.assertEqual(set(python_regex(source).groupindex), {"one", "two", "three"})
 
     def test_errors(self) -> None:
         """A wrong pattern is refused with nginx's words."""
         self.assertEqual({source: message_of(self, compile_regex, source) for source in ERRORS}, ERRORS)
+
+    def test_who_searches(self) -> None:
+        """Python where no text can make a search long, PCRE2 where one can or where Python does not know how."""
+        for source, expected in (
+            (r"\.php$", re.Pattern),
+            (r"^/(a+)+$", Guarded),
+            (r"^/(.*)/(.*)$", Guarded),
+            (r"^(?>a+)+b", Guarded),
+            (r"a(?i)b", Guarded),
+            (r"^/(?R)?x", Guarded),
+        ):
+            self.assertIsInstance(compile_regex(source), expected, source)
+
+    def test_only_pcre(self) -> None:
+        """What only PCRE has means what it means there."""
+        for source, text, expected in (
+            (r"^(?:(?=a)\Ka)+$", b"aa", True),
+            (r"^(?<p>\((?:[^()]|(?&p))*\))$", b"(a(b))", True),
+            (r"^(?<p>\((?:[^()]|(?&p))*\))$", b"(a(b)", False),
+            (r"^a(?i)b$", b"aB", True),
+            (r"^a(?i)b$", b"AB", False),
+            (r"^\x{41}\x{0a}?(?>a)$", b"Aa", True),
+            (r"^\\x{4}(?>a)$", b"\\xxxxa", True),
+        ):
+            found = compile_regex(source).search(text) is not None
+            self.assertIs(found, expected, source)
+
+    def test_for_scripts(self) -> None:
+        """Scripts get Python's, whatever it costs, or the reason why there is none."""
+        self.assertIsInstance(python_regex(r"^/(a+)+$"), re.Pattern)
+        self.assertEqual(
+            message_of(self, python_regex, "("), 'pcre2_compile() failed: missing closing parenthesis in "("'
+        )
+        self.assertEqual(
+            message_of(self, python_regex, "a{99999999999}"),
+            'pcre2_compile() failed: regular expression is too large in "a{99999999999}"',
+        )
 
     @settings(deadline=None)
     @given(st.text(st.sampled_from(r"()[]{}*+?\|^$.aQEkz:-<>'P=1"), max_size=15))
     def test_any_source(self, source: str) -> None:
         """Any source compiles or is a ConfigError."""
         try:
-            self.assertIsInstance(compile_regex(source).pattern, bytes)
+            self.assertIsInstance(compile_regex(source).groups, int)
         except ConfigError as error:
             self.assertIn(source, error.message)

@@ -167,7 +167,7 @@ ENTRIES: tuple[Entry, ...] = (
     harmless("debug_points", _MAIN, TEXT, "A tool of nginx's own developers."),
     harmless("env", _MAIN, TEXT, "The environment is never cleared here.", several=True),
     harmless("lock_file", _MAIN, TEXT, "Nothing is locked through a file."),
-    harmless("pcre_jit", _MAIN, FLAG, "Regular expressions are Python's."),
+    harmless("pcre_jit", _MAIN, FLAG, "What PCRE2 searches is always compiled."),
     harmless(
         "thread_pool",
         _MAIN,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from dyups.config.proxying import Change, CookieFlags
 from dyups.proxy.exchange import Exchange, capture
+from dyups.proxy.searching import searched
 
 _SAMESITE = b"samesite"
 #: How the flags are written (``ngx_http_proxy_edit_cookie_flags``).
@@ -25,7 +26,7 @@ def changed(exchange: Exchange, value: bytes, rules: Sequence[Change]) -> bytes 
     """``value`` by the first rule that fits it; None where none does."""
     for rule in rules:
         if rule.regex is not None:
-            match = rule.regex.search(value)
+            match = searched(exchange, rule.regex, value)
             if match is not None:
                 capture(exchange, match)
                 return rule.replacement.render(exchange)
@@ -97,7 +98,7 @@ def _unless_off(rules: Sequence[Change | None]) -> tuple[Change, ...]:
 def _names(exchange: Exchange, rule: CookieFlags, name: bytes) -> bool:
     if rule.regex is None:
         return rule.name is not None and rule.name.render(exchange).lower() == name.lower()
-    match = rule.regex.search(name)
+    match = searched(exchange, rule.regex, name)
     if match is not None:
         capture(exchange, match)
     return match is not None

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dyups.config.matching import Match
 from dyups.config.routing import Condition, Piece, RewriteStep
 from dyups.http1.fields import clean
 from dyups.proxy import answers
@@ -82,7 +83,7 @@ class Rewrite:
             return BREAK
         return AGAIN if step.last else NEXT
 
-    def _redirect(self, exchange: Exchange, match: re.Match[bytes], quoted: bool) -> int:
+    def _redirect(self, exchange: Exchange, match: Match, quoted: bool) -> int:
         step = self._step
         target = _half_decoded(_put_together(step.path, exchange, match, quoted))
         if step.keeps_args and exchange.args:
@@ -99,7 +100,7 @@ def _is_quoted(exchange: Exchange) -> bool:
     return b"%" in path or b"+" in path
 
 
-def _put_together(pieces: Sequence[Piece], exchange: Exchange, match: re.Match[bytes], escape: bool) -> bytes:
+def _put_together(pieces: Sequence[Piece], exchange: Exchange, match: Match, escape: bool) -> bytes:
     parts = []
     for piece in pieces:
         if isinstance(piece, int):

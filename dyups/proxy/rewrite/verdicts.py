@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from dyups.errors import RegexFailed
+from dyups.proxy import answers
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.searching import report
 
 NEXT: Final = 0
 """Go on with what follows."""
@@ -31,9 +34,17 @@ class Runnable(Protocol):
 
 
 def run_steps(exchange: Exchange, steps: Sequence[Runnable]) -> int:
-    """Run steps until one says otherwise than ``NEXT``; what it said."""
-    for step in steps:
-        verdict = step.run(exchange)
-        if verdict:
-            return verdict
+    """Run steps until one says otherwise than ``NEXT``; what it said.
+
+    A regular expression that takes too long ends the request with 500 (``ngx_http_script_regex_start_code``).
+    """
+    try:
+        for step in steps:
+            verdict = step.run(exchange)
+            if verdict:
+                return verdict
+    except RegexFailed as failure:
+        report(exchange, failure)
+        answers.send_page(exchange.client, 500)
+        return DONE
     return NEXT

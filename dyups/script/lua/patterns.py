@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from dyups.config.regex import compile_regex
+from dyups.config.regex import python_regex
 from dyups.errors import ConfigError
 from dyups.script.lua.machine import ScriptMistake
 
@@ -38,7 +38,7 @@ def compiled(regex: bytes, options: bytes) -> re.Pattern[bytes] | str:
             raise ScriptMistake(f'unknown flag "{chr(option)}" (flags "{options.decode("latin-1")}")')
         flags |= _FLAGS.get(option, 0)
     try:
-        pattern = compile_regex(regex.decode("utf-8", "surrogateescape"))
+        pattern = python_regex(regex.decode("utf-8", "surrogateescape"))
         return re.compile(pattern.pattern, flags)
     except (ConfigError, re.error) as error:
         return str(getattr(error, "message", error))
