@@ -34,6 +34,7 @@ _FACTORS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!\Z)|\Z)){4}\Z")
 #: As ``ngx_inet_addr`` reads it: zeros in front make no octal number, as they do for other readers.
 _PADDED_IPV4 = re.compile(r"(?=[0-9.]*\.0[0-9]|0[0-9])0*[0-9]{1,3}(?:\.0*[0-9]{1,3}){3}\Z")
+_LOCAL = re.compile(r"(?:\[([^]]*)\]|([^\[:]*))(?::([0-9]{1,5}))?\Z")
 # Not in a host: what would end or change the command when it is printed again, and what no host has.
 _BAD_HOST = re.compile("[\\x00-\\x20\\x7f\\ud800-\\udfff;{}\"'\\\\$\\[\\]:/?#%@,]")
 _BAD_PATH = re.compile("[\\x00-\\x1f\\x7f\\ud800-\\udfff]")
@@ -131,6 +132,20 @@ def is_ipv6(text: str) -> bool:
     except (OSError, ValueError):  # ValueError: a NUL, or not even encodable
         return False
     return True
+
+
+def local_address(text: str) -> tuple[str, int] | None:
+    """Host and port of an address of ours (``ngx_parse_addr_port``): port 0 leaves it to the system.
+
+    None for what is neither an IP address nor one with a port.
+    """
+    if is_ipv6(text):
+        return text, 0
+    found = _LOCAL.match(text)
+    if found is None or not (is_ipv4(found[2]) if found[1] is None else is_ipv6(found[1])):
+        return None
+    port = int(found[3] or 0)
+    return (found[1] or found[2], port) if port <= 65535 else None
 
 
 def parse_server_address(text: str, default_port: int = 80) -> HostPort:

@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IConnector, IProtocolFactory
 
+from dyups.config.values import local_address
 from dyups.interfaces import Address, TcpAddress
 from dyups.proxy.plane import Dial
 
@@ -16,7 +17,7 @@ def dial_through(reactor: Any) -> Dial:
     def dial(address: Address, factory: IProtocolFactory, timeout: float, source: str = "") -> IConnector:
         if isinstance(address, TcpAddress):
             connector: IConnector = reactor.connectTCP(
-                address.host, address.port, factory, timeout, (source, 0) if source else None
+                address.host, address.port, factory, timeout, local_address(source) if source else None
             )
         else:
             connector = reactor.connectUNIX(address.path, factory, timeout)

@@ -169,6 +169,28 @@ class Addresses(SynchronousTestCase):
             except ConfigError:
                 continue
 
+    def test_local(self) -> None:
+        """An address of ours may have a port; names and nonsense are none."""
+        for text, expected in {
+            "127.0.0.2": ("127.0.0.2", 0),
+            "127.0.0.2:81": ("127.0.0.2", 81),
+            "::1": ("::1", 0),
+            "[::1]": ("::1", 0),
+            "[::1]:0": ("::1", 0),
+        }.items():
+            self.assertEqual(values.local_address(text), expected)
+        for text in (
+            "",
+            "localhost",
+            "127.0.0.2:",
+            "127.0.0.2:x",
+            "127.0.0.2:65536",
+            "[::1",
+            "[::1]81",
+            "[127.0.0.1]",
+        ):
+            self.assertIsNone(values.local_address(text), text)
+
     def test_kinds_of_ip(self) -> None:
         """IPv4 is four octets, IPv6 what the system takes for it."""
         self.assertTrue(values.is_ipv4("255.0.10.1"))

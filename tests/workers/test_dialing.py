@@ -26,6 +26,12 @@ class DialTests(SynchronousTestCase):
             self.assertTrue(IConnector.providedBy(connector))
             self.assertEqual(self.reactor.tcpClients.pop(), (host, 8081, self.factory, 7.5, None))
 
+    def test_source(self) -> None:
+        """A connection may come from an address of ours, and from a port of it."""
+        for source, bound in {"127.0.0.2": ("127.0.0.2", 0), "[::1]:81": ("::1", 81)}.items():
+            self.dial(TcpAddress("127.0.0.1", 8081), self.factory, 7.5, source)
+            self.assertEqual(self.reactor.tcpClients.pop()[4], bound)
+
     def test_unix(self) -> None:
         """A unix socket is connected to by its path, with the limit too."""
         connector = self.dial(UnixAddress("/run/app.sock"), self.factory, 7.5)

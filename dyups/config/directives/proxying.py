@@ -7,7 +7,7 @@ from dyups.config.directives.kinds import FLAG, SIZE, TEXT
 from dyups.config.model import Template
 from dyups.config.proxying import Change, CookieFlags, ProxyingSettings
 from dyups.config.regex import compile_regex
-from dyups.config.values import is_ipv4, is_ipv6, parse_size
+from dyups.config.values import local_address, parse_size
 from dyups.config.variables import has_variables
 from dyups.errors import ConfigError
 
@@ -56,7 +56,7 @@ def _bind(call: Call) -> Template | None:
         return None
     if more:
         raise ConfigError(f'the "{more[0]}" parameter of the "{call.name}" directive is not supported')
-    if not (has_variables(address) or is_ipv4(address) or is_ipv6(address.strip("[]"))):
+    if not has_variables(address) and local_address(address) is None:
         raise ConfigError(f'invalid address "{address}"')
     return call.scope.template(address)
 

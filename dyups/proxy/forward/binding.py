@@ -9,7 +9,7 @@ from __future__ import annotations
 from twisted.internet.interfaces import IConnector
 
 from dyups.config.model import Template
-from dyups.config.networks import IPV4, IPV6, number_of
+from dyups.config.values import local_address
 from dyups.interfaces import TcpAddress
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.forward.peerlink import LinkFactory
@@ -21,7 +21,7 @@ MOST_ADDRESSES = 1024
 
 
 class LocalAddress:
-    """Connections that come from ``source``; an empty one leaves it to the system."""
+    """Connections that come from ``source``, which may have a port; an empty one leaves it to the system."""
 
     __slots__ = ("source",)
 
@@ -47,14 +47,14 @@ class LocalAddresses:
 
     def channel(self, exchange: Exchange) -> LocalAddress:
         """The address for a request; a value that is none is said in the log and counts as empty, as in nginx."""
-        value = self._text.render(exchange).strip(b"[]")
+        value = self._text.render(exchange)
         found = self._known.get(value)
         if found is None:
-            usable = number_of(value).family in (IPV4, IPV6)
-            if value and not usable:
-                text = f'invalid local address "{value.decode("latin-1")}"'
-                complain("error", exchange.client.context(text))
+            source = value.decode("latin-1")
+            usable = local_address(source) is not None
+            if source and not usable:
+                complain("error", exchange.client.context(f'invalid local address "{source}"'))
             if len(self._known) >= MOST_ADDRESSES:
                 self._known.clear()
-            found = self._known[value] = LocalAddress(value.decode("latin-1") if usable else "")
+            found = self._known[value] = LocalAddress(source if usable else "")
         return found

@@ -26,6 +26,8 @@ from dyups.proxy.serving import DISCARD
 
 _PREFIXED = (LocationKind.EXACT, LocationKind.PREFIX, LocationKind.PREFIX_FIRST)
 _URI_START = re.compile(rb"[/?]").search
+#: The text of a target whose host is settled: variables bring no more than a port.
+_PINNED = re.compile(r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:.]+\]):").match
 #: What a decoded variable may bring and no request line may hold: it would end the target, or the line.
 _BREAKS_LINE = re.compile(rb"[\x00-\x20\x7f]")
 
@@ -84,6 +86,7 @@ class VariableTarget:
     __slots__ = (
         "_implicit",
         "_named",
+        "_pinned",
         "_plan",
         "_plan_tls",
         "_plane",
@@ -104,6 +107,7 @@ class VariableTarget:
         self._scheme = content.scheme
         self._scheme_sent = encode(content.scheme)
         self._uri = content.uri
+        self._pinned = _PINNED(content.target.source) is not None
         self._named: NamedTargets | None = None
         """Looks up names that are no upstream (``resolver``)."""
         resolver = location.settings.resolver
@@ -137,7 +141,7 @@ class VariableTarget:
         if self._uri is not None:
             uri += self._uri.render(exchange)
         key = host.lower()
-        group = self._plane.upstreams.wake(key) or self._implicit.rendered(host, scheme)
+        group = self._plane.upstreams.wake(key) or self._implicit.rendered(host, scheme, self._pinned)
         named = self._named
         wanted = named.target(_with_port(key, scheme)) if group is None and named is not None else None
         if group is None and wanted is None:

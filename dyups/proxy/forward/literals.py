@@ -72,8 +72,9 @@ class ImplicitGroups:
         """The group of a target that stands in the configuration as it is."""
         return self._constant.get(key)
 
-    def rendered(self, target: bytes, scheme: str = "http") -> Group | None:
-        """The group of a target that a request brought: an address or a socket only with ``dyups_literal_targets on``.
+    def rendered(self, target: bytes, scheme: str = "http", pinned: bool = False) -> Group | None:
+        """The group of a target that a request brought: an address or a socket only with ``dyups_literal_targets on``,
+        or where its host is ``pinned`` by the configuration.
 
         That holds for the addresses of the configuration too: otherwise ``Host: 127.0.0.1:8081`` would reach whatever
         some other location is there to guard.
@@ -81,7 +82,7 @@ class ImplicitGroups:
         key = implicit_key(scheme, target)
         if not looks_literal(target) and not is_socket(target):
             return self._constant.get(key)
-        if not self._allowed:
+        if not (self._allowed or pinned):
             return None
         return self._constant.get(key) or self._made.get(key) or self._make(key, target, scheme)
 

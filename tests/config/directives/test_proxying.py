@@ -50,7 +50,12 @@ class Read(SynchronousTestCase):
 
     def test_bind(self) -> None:
         """An address of either family, a variable, or ``off``."""
-        for text, source in {"127.0.0.2": "127.0.0.2", "::1": "::1", "$host": "$host"}.items():
+        for text, source in {
+            "127.0.0.2": "127.0.0.2",
+            "::1": "::1",
+            "[::1]:1": "[::1]:1",
+            "$host": "$host",
+        }.items():
             found = proxying(f"proxy_bind {text};").proxy_bind
             assert found is not None
             self.assertEqual(found.source, source)

@@ -24,6 +24,8 @@ class Binding(SynchronousTestCase):
         for text, source in {
             "127.0.0.2": "127.0.0.2",
             "$arg_a": "127.0.0.3",
+            "127.0.0.2:81": "127.0.0.2:81",
+            "[::1]:$remote_port": "[::1]:54321",
             "off": "",
             "$arg_none": "",
         }.items():

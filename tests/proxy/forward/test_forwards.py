@@ -37,6 +37,8 @@ server {
     location /url/ { proxy_pass $arg_u; }
     location /address/ { proxy_pass http://127.0.0.1:8088; }
     location /address80/ { proxy_pass http://127.0.0.1:80; }
+    location /port/ { proxy_pass http://127.0.0.1:$arg_p/q; }
+    location /port6/ { proxy_pass http://[::1]:80$arg_p; }
     location /six/ { proxy_pass http://[::1]:8088/; }
     location /socket/ { proxy_pass http://unix:/run/a.sock:/s/; }
     location /name/ { proxy_pass http://later.example:81; }
@@ -79,6 +81,8 @@ PASSED = [
     ("/url/k?u=http://one", "x", "/url/k?u=http://one", "one", "127.0.0.1:9001"),
     ("/address/x", "x", "/address/x", "127.0.0.1:8088", "127.0.0.1:8088"),
     ("/address80/x", "x", "/address80/x", "127.0.0.1", "127.0.0.1:80"),
+    ("/port/x?p=8099", "x", "/q", "127.0.0.1:8099", "127.0.0.1:8099"),
+    ("/port6/x?p=99", "x", "/port6/x?p=99", "[::1]:8099", "[::1]:8099"),
     ("/six/x", "x", "/x", "[::1]:8088", "[::1]:8088"),
     ("/socket/x", "x", "/s/x", "localhost", "unix:/run/a.sock"),
     ("/name/x", "x", "/name/x", "later.example:81", "192.0.2.1:81"),
@@ -95,6 +99,9 @@ REFUSED = [
     ("/ask/?h=unix:/run/a.sock:", "x", 502, "dyups_literal_targets is off"),
     ("/ask/?h=127.0.0.1:8088/y", "x", 502, "dyups_literal_targets is off"),
     ("/ask/", "x", 502, 'no host ""'),
+    ("/port/?p=80@192.0.2.1", "x", 502, 'no host "127.0.0.1:80@192.0.2.1"'),
+    ("/port/?p=.192.0.2.1:80", "x", 502, 'no host "127.0.0.1:.192.0.2.1:80"'),
+    ("/port/", "x", 502, 'no host "127.0.0.1:"'),
     ("/ask/?h=user@one", "x", 502, 'no host "user@one"'),
     ("/mixed/?x=:9001", "x", 502, 'no host "one:9001"'),
     ("/url/", "x", 500, 'invalid URL prefix in ""'),
