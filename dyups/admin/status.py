@@ -82,6 +82,7 @@ def own_facts(pid: int, upstreams: UpstreamMap) -> dict[str, Any]:
 def upstream_facts(group: Group, now: float) -> dict[str, Any]:
     """The facts of one upstream; ``now`` is the data plane's clock, in seconds.  Times are in seconds."""
     spec = group.spec
+    group.look()
     return {
         "name": spec.name,
         "etag": etag_of(spec),

@@ -210,26 +210,50 @@ def _nothing(exchange: Any) -> bytes:
     return b""
 
 
+class SessionTable(Protocol):
+    """Sessions and their servers: as many as there is room for, those used last.  Seconds are of one clock."""
+
+    def called(self, server: bytes) -> bytes:
+        """What :meth:`find` gives for a server of that name."""
+        ...
+
+    def find(self, session: bytes, now: float, timeout: float) -> bytes:
+        """The server of ``session``; empty where it is not known, or was not used for ``timeout`` seconds."""
+        ...
+
+    def note(self, session: bytes, server: bytes, now: float, limit: int) -> None:
+        """``server`` has created ``session``; a table that does not know its size holds ``limit`` at most."""
+        ...
+
+    def touch(self, session: bytes, server: bytes, now: float) -> None:
+        """``server`` has answered for ``session``: it is the session's from now on, if that is known."""
+        ...
+
+
 class Sessions:
-    """Sessions and the names of their servers: as many as there is room for, those used last."""
+    """The sessions that one process knows."""
 
     def __init__(self) -> None:
         self._servers: OrderedDict[bytes, tuple[bytes, float]] = OrderedDict()
 
-    def __len__(self) -> int:
-        return len(self._servers)
-
     def find(self, session: bytes, now: float, timeout: float) -> bytes:
-        """The server of ``session``; empty where it is not known, or was not used for ``timeout`` seconds."""
+        """See :class:`SessionTable`."""
         server, used = self._servers.get(_key(session), (b"", 0.0))
         return server if now - used <= timeout else b""
 
-    def knows(self, session: bytes) -> bool:
-        """Was it created, and not forgotten yet?"""
-        return _key(session) in self._servers
+    def called(self, server: bytes) -> bytes:
+        """See :class:`SessionTable`."""
+        return server
+
+    def touch(self, session: bytes, server: bytes, now: float) -> None:
+        """See :class:`SessionTable`."""
+        key = _key(session)
+        if key in self._servers:
+            self._servers[key] = server, now
+            self._servers.move_to_end(key)
 
     def note(self, session: bytes, server: bytes, now: float, limit: int) -> None:
-        """``server`` has just answered for ``session``."""
+        """See :class:`SessionTable`."""
         servers = self._servers
         key = _key(session)
         servers[key] = server, now
@@ -258,20 +282,22 @@ class Learned(Route):
         self._created = FirstOf(spec.create, variables)
         self._wanted = FirstOf(spec.lookup, variables)
         same = isinstance(before, Learned) and before._spec.zone == spec.zone
-        self.sessions: Sessions = before.sessions if same else Sessions()
-        """A change of the upstream leaves them as they are."""
+        self.sessions: SessionTable = before.sessions if same else Sessions()
+        """A change of the upstream leaves them as they are; ``upstream.sharing`` has those of all processes."""
 
     def id_of(self, exchange: Any) -> bytes:
         """See :class:`Binding`."""
         session = self._wanted.read(exchange)
         return self.sessions.find(session, self._clock(), self._spec.timeout) if session else b""
 
+    def name_of(self, peer: Bound) -> bytes:
+        """See :class:`Binding`."""
+        return self.sessions.called(name_of(peer))
+
     def answer(self, exchange: Any, peer: Bound, status: int, lines: bytes) -> bytes:
         """See :class:`Binding`."""
-        session = self._created.read(exchange)
-        if not session:
-            session = self._wanted.read(exchange)
-            if not session or not self.sessions.knows(session):
-                return lines
-        self.sessions.note(session, name_of(peer), self._clock(), self._spec.size // PER_SESSION)
+        if session := self._created.read(exchange):
+            self.sessions.note(session, name_of(peer), self._clock(), self._spec.size // PER_SESSION)
+        elif session := self._wanted.read(exchange):
+            self.sessions.touch(session, name_of(peer), self._clock())
         return lines

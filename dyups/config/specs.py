@@ -130,6 +130,8 @@ class UpstreamSpec:
     sticky: Sticky | None = None
     check: CheckSpec | None = None
     """The active health checks."""
+    zone: str = ""
+    """The zone in which all workers count together what they know of the servers; empty where each counts alone."""
     commands: tuple[str, ...] = ()
     """The commands other than ``server``, in order, in canonical text with ``;`` (``keepalive 16;``)."""
     place: Place = field(default=Place(), compare=False)
@@ -147,12 +149,13 @@ class UpstreamSpec:
             self.resolver_timeout,
             self.sticky,
             self.check,
+            self.zone,
             self.commands,
         )
         return _upstream, (self.name, self.servers, *self.place, *(() if rest == _NO_COMMANDS else rest))
 
 
-_NO_COMMANDS: tuple[Any, ...] = (BalancingSpec(), 32, 60.0, 1000, 3600.0, None, None, 0.0, None, None, ())
+_NO_COMMANDS: tuple[Any, ...] = (BalancingSpec(), 32, 60.0, 1000, 3600.0, None, None, 0.0, None, None, "", ())
 
 
 def _upstream(name: str, servers: tuple[ServerSpec, ...], file: str, line: int, *rest: Any) -> UpstreamSpec:

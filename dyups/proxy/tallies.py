@@ -46,17 +46,18 @@ def facts(plane: DataPlane, upstreams: UpstreamMap) -> dict[str, Any]:
 
 
 def _of(peer: Peer) -> dict[str, Any]:
-    counted = {"requests": peer.requests, "failures": peer.failed, "active": peer.active}
+    counted = {"requests": peer.requests, "failures": peer.failed, "active": peer.ours}
     tally = peer.tally
     return counted if tally is None else {**counted, **tally.facts()}
 
 
 def states(upstreams: UpstreamMap, now: float) -> dict[str, dict[str, str]]:
     """``up``, ``down`` or ``unavailable`` (for its failures) for every server, by upstream and address."""
-    return {
-        group.spec.name: {peer.name.decode(): _state(peer, now) for peer in group.all_peers()}
-        for group in upstreams.groups()
-    }
+    found: dict[str, dict[str, str]] = {}
+    for group in upstreams.groups():
+        group.look()
+        found[group.spec.name] = {peer.name.decode(): _state(peer, now) for peer in group.all_peers()}
+    return found
 
 
 def _state(peer: Peer, now: float) -> str:

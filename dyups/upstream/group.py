@@ -7,7 +7,7 @@ and swaps it in ``upstream.map``.  Requests under way keep the group they began 
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from dyups.balancing.base import Balancer, forgive
 from dyups.balancing.methods import balancer_for, binding_for, key_for, measures
@@ -42,6 +42,22 @@ def _begin_verdicts(check: CheckSpec | None, peers: list[Peer], before: Group | 
         peer.judge(found.get(peer.address, default))
 
 
+class Shared(Protocol):
+    """How servers stand that all processes count together (``upstream.sharing``)."""
+
+    def around(self, balancer: Balancer) -> Balancer:
+        """The balancer that minds what others do."""
+        ...
+
+    def look(self) -> None:
+        """Bring what the peers say up to date."""
+        ...
+
+    def forgive(self) -> None:
+        """Peers without failures shall have none for the others either."""
+        ...
+
+
 class Group:
     """An upstream, replaced whole.
 
@@ -60,6 +76,7 @@ class Group:
         "peers",
         "pool",
         "resolved",
+        "shared",
         "spec",
         "sticky",
     )
@@ -109,6 +126,8 @@ class Group:
             self.pool.queue = Queue(spec.queue.limit, spec.queue.timeout)
         self._balancer: Balancer = self._make(key, variables, self.peers, alone=not backups)
         self._backup_balancer: Balancer | None = None
+        self.shared: Shared | None = None
+        """What other processes count too; None ordinarily."""
         if backups:
             self._backup_balancer = self._make(key, variables, self.backups, alone=False)
         for gone in known.values():
@@ -122,6 +141,20 @@ class Group:
             balancer = StickyFirst(balancer, peers, self.sticky)
         queue = self.pool.queue
         return balancer if queue is None else BehindQueue(balancer, queue)
+
+    def share(self, shared: Shared) -> None:
+        """Choose by what all processes count; to be called before the first choice."""
+        self.shared = shared
+        self._balancer = shared.around(self._balancer)
+        if self._backup_balancer is not None:
+            self._backup_balancer = shared.around(self._backup_balancer)
+        if self.pool.queue is not None:
+            self.pool.queue.everywhere = True
+
+    def look(self) -> None:
+        """Have the peers say what all processes count, for whoever shows it."""
+        if self.shared is not None:
+            self.shared.look()
 
     def __repr__(self) -> str:
         return f"<Group {self.spec.name} {[*self.all_peers()]}>"
@@ -142,6 +175,8 @@ class Group:
         if self._backup_balancer is not None:
             peer = self._backup_balancer.pick(exchange, tried, now)
         if peer is None and not tried and forgive(self.all_peers(), now):
+            if self.shared is not None:
+                self.shared.forgive()
             return self.pick(exchange, tried, now)
         return peer
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
+from typing import Protocol
 
 from dyups.config.model import UpstreamSpec, fold
 from dyups.config.variables import NO_VARIABLES
@@ -24,6 +25,18 @@ DIGESTS = 1 << 128
 
 #: Called with the key of an upstream, and the group that it has now, or None where it was deleted.
 Watch = Callable[[bytes, Group | None], None]
+
+
+class Sharing(Protocol):
+    """What has groups counted together with those of other processes (``upstream.sharing``)."""
+
+    def made(self, group: Group, before: Group | None) -> None:
+        """A group that takes the place of ``before``, if of any; nobody has used it yet."""
+        ...
+
+    def gone(self, group: Group) -> None:
+        """A group that was deleted."""
+        ...
 
 
 def digest_of(said: Said) -> int:
@@ -51,12 +64,19 @@ class UpstreamMap:
         self.get = self._groups.get
         self.watch: Watch | None = None
         """Hears of every change."""
+        self._sharing: Sharing | None = None
         self.sequence = 0
         """The number of the last change that was applied."""
         self._digest: int | None = None
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def share(self, sharing: Sharing) -> None:
+        """Have the groups, and those to come, counted together with other processes'; before the first request."""
+        self._sharing = sharing
+        for group in self.made():
+            sharing.made(group, None)
 
     def find(self, name: str) -> Group | None:
         """The group called ``name``, in any case, or None."""
@@ -82,6 +102,8 @@ class UpstreamMap:
         key = fold(spec.name)
         before = self._groups.get(key)
         group = Group(spec, resolved, before, self.variables)
+        if self._sharing is not None:
+            self._sharing.made(group, before)
         replaced = self._entries.get(key)
         self._entries[key] = self._groups[key] = group
         if before is not None and before.pool.queue is not None:
@@ -116,6 +138,8 @@ class UpstreamMap:
         self.followed.pop(key, None)
         if group is not None:
             group.retire()
+            if self._sharing is not None:
+                self._sharing.gone(group)
             if group.pool.queue is not None:
                 group.pool.queue.moved()
 

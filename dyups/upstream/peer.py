@@ -13,6 +13,7 @@ from dyups.balancing.base import JUST_NOW, is_open
 from dyups.balancing.times import Times
 from dyups.config.model import ServerSpec
 from dyups.interfaces import Address
+from dyups.shared.rows import Row
 from dyups.upstream.queue import Queue
 from dyups.upstream.tally import Tally
 
@@ -47,7 +48,7 @@ class Pool:
 
 
 class Peer:
-    """A server with its live state.  Counters are this worker's."""
+    """A server with its live state.  Counters are this worker's, but for what ``row`` shares with all of them."""
 
     __slots__ = (
         "accessed",
@@ -67,6 +68,7 @@ class Peer:
         "requests",
         "retired",
         "rising",
+        "row",
         "slow_start",
         "spec",
         "tally",
@@ -96,7 +98,10 @@ class Peer:
         """Its answers, where a status page shows them."""
         self.unwell = False
         """What health checks say, where there are some."""
+        self.row: Row | None = None
+        """Where it is counted together with what other processes count (``upstream.sharing``)."""
         self.active = 0
+        """Requests under way; with ``row`` those of all processes, as far as a choice of a server depends on it."""
         self.requests = 0
         self.fails = 0
         self.failed = 0
@@ -132,21 +137,66 @@ class Peer:
             self.pool.verdicts += 1
             self.pool.failures += 1
 
+    def ended(self) -> None:
+        """A request of ours is not under way any more.  (Who chose the peer has counted it in ``row``.)"""
+        self.active -= 1
+        if self.row is not None:
+            self.row.less()
+
+    def stay(self) -> None:
+        """Keep a place for a request that is about to end, and to be sent again."""
+        if self.row is not None:
+            self.row.more()
+
+    def leave(self) -> None:
+        """Give up the place that was kept (:meth:`stay`)."""
+        if self.row is not None:
+            self.row.less()
+
     def note_failure(self, now: float) -> None:
         """Count a failed attempt (``ngx_http_upstream_free_round_robin_peer``)."""
         self.failed += 1
-        self.fails += 1
         self.pool.failures += 1
-        self.accessed = self.checked = now
+        if self.row is not None:
+            self.heed(*self.row.failed(now))
+        else:
+            self.fails += 1
+            self.accessed = self.checked = now
         if self.max_fails:
             self.effective_weight = max(0, self.effective_weight - self.weight // self.max_fails)
 
     def note_success(self) -> None:
         """A good answer ends a run of failures, if it is newer than the last of them."""
-        if self.accessed < self.checked:
-            if self.slow_start and self.max_fails and self.fails >= self.max_fails:
-                self.rising = JUST_NOW
-            self.fails = 0
+        if self.row is not None:
+            self.heed(*self.row.succeeded())
+        elif self.accessed < self.checked:
+            self._end_of_failures()
+
+    def _end_of_failures(self) -> None:
+        if self.slow_start and self.max_fails and self.fails >= self.max_fails:
+            self.rising = JUST_NOW
+        self.fails = 0
+
+    def heed(self, fails: int, accessed: float, checked: float) -> None:
+        """This is what all processes have counted together: balancers are to mind it."""
+        if fails != self.fails or checked != self.checked:
+            self.pool.failures += 1
+        if not fails:
+            self._end_of_failures()
+        self.fails = fails
+        self.accessed = accessed
+        self.checked = checked
+
+    def count_here(self) -> None:
+        """From now on it is counted by this process alone."""
+        if self.row is not None:
+            self.active = self.row.release()
+            self.row = None
+
+    @property
+    def ours(self) -> int:
+        """Requests of this process that are under way."""
+        return self.active if self.row is None else self.row.held
 
     def take_idle(self, channel: object = None) -> IdleLink | None:
         """The idle connection of ``channel`` that was used last, or None."""

@@ -7,10 +7,16 @@ come while others wait go behind them (:class:`BehindQueue`).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container
+from collections.abc import Callable, Container
+from functools import partial
 from typing import Any, Protocol
 
 from dyups.balancing.base import Balancer
+
+#: How often to look whether other processes have let go of a server, in seconds.
+LOOK = 0.02
+#: A timer: seconds, and what is called then.
+CallLater = Callable[[float, Callable[[], object]], object]
 
 
 class Waiter(Protocol):
@@ -30,7 +36,7 @@ class Waiter(Protocol):
 class Queue:
     """The requests that wait for one upstream, ``limit`` at most, each ``timeout`` seconds at most."""
 
-    __slots__ = ("_waiting", "called", "limit", "offering", "timeout")
+    __slots__ = ("_looking", "_waiting", "called", "everywhere", "limit", "offering", "timeout")
 
     def __init__(self, limit: int, timeout: float) -> None:
         self.limit = limit
@@ -39,6 +45,9 @@ class Queue:
         self.called: Any = None
         """The exchange whose turn it is."""
         self.offering = False
+        self.everywhere = False
+        """Servers are asked by other processes too, which do not say when they let go of one."""
+        self._looking = False
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -69,6 +78,17 @@ class Queue:
         finally:
             self.called = None
             self.offering = False
+
+    def keep_looking(self, call_later: CallLater) -> None:
+        """Where servers are shared with other processes: look from time to time, for as long as somebody waits."""
+        if self.everywhere and self._waiting and not self._looking:
+            self._looking = True
+            call_later(LOOK, partial(self._look, call_later))
+
+    def _look(self, call_later: CallLater) -> None:
+        self._looking = False
+        self.released()
+        self.keep_looking(call_later)
 
     def moved(self) -> None:
         """The upstream was replaced or deleted: all begin anew, in their order."""

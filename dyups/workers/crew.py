@@ -17,6 +17,7 @@ from dyups.control.change import Changes
 from dyups.errors import ConfigError
 from dyups.proxy.access.limits import memory_for
 from dyups.proxy.plane import complain
+from dyups.shared.ledger import Ledger
 from dyups.shared.slots import Reader
 from dyups.shared.zone import Zone
 from dyups.upstream.verdicts import Verdict
@@ -104,6 +105,10 @@ class Crew:
         now: Callable[[], float],
     ) -> None:
         self.configuration = configuration
+        self.ledger: Ledger | None = None
+        """Where its workers count together; None where each counts alone."""
+        self.columns: dict[int, int] = {}
+        """The columns of the ledger by the places of workers."""
         self.constants = constants
         """Addresses of names that stand in the configuration outside of upstreams."""
         self.size = workers_wanted(configuration)
@@ -145,6 +150,8 @@ class Crew:
         child = Child(place, self, self._changes, self.patience, self._now)
         self.zone.admit(place, self.truth().sequence, self._now())
         self._children[place] = child
+        if self.ledger is not None:
+            self.columns[place] = self.ledger.admit()
         try:
             self._spawn(child, self)
         except Exception as error:  # whatever it is, the place must not stay empty
@@ -197,6 +204,8 @@ class Crew:
             return  # its start had failed, and another has the place
         del self._children[place]
         self.zone.dismiss(place)
+        if self.ledger is not None:
+            self.ledger.dismiss(self.columns.pop(place))
         if self.quitting:
             self._gone_if_empty()
             return

@@ -1,4 +1,4 @@
-"""Where a worker process begins: :func:`main` with PLACE and MASTER, called by what ``spawn`` starts.
+"""Where a worker process begins: :func:`main` with PLACE, MASTER and COLUMN, called by what ``spawn`` starts.
 
 Takes what it inherited, installs the reactor that the master has, and runs a :class:`~dyups.workers.worker.Worker`.
 """
@@ -19,6 +19,7 @@ from twisted.logger import globalLogBeginner
 
 from dyups.metrics.errorlog import ErrorLogObserver, observer_of
 from dyups.proxy.plane import complain
+from dyups.shared.ledger import Column
 from dyups.shared.zone import ZoneReader
 from dyups.workers.configuration import Configuration, built
 from dyups.workers.early import EarlyEnd
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     """Serve until told to end; the exit status."""
     early = EarlyEnd()
     early.install()
-    place, master = (int(argument) for argument in arguments)
+    place, master, column = (int(argument) for argument in arguments)
     if not die_with(master):
         return 1
     show(WORKER)
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     globalLogBeginner.beginLoggingTo([logs], redirectStandardIO=False)
     import_module(snapshot.reactor).install()
     try:
-        run(place, master, snapshot, configuration, logs, early)
+        run(place, master, snapshot, configuration, logs, early, column)
     except Refused as refused:
         complain("emerg", str(refused))
         return FATAL
@@ -65,6 +66,7 @@ def run(
     configuration: Configuration,
     logs: ErrorLogObserver,
     early: EarlyEnd,
+    column: int,
 ) -> None:
     """Run the reactor with a worker on it."""
     # Not before now: importing the reactor installs one.
@@ -76,8 +78,10 @@ def run(
     reactor: Any = installed
     zone = ZoneReader(ZONE, place)
     os.close(ZONE)
-    sockets = inherited(len(configuration.http.listens))
-    worker = Worker(snapshot, configuration, zone, sockets, logs, reactor, time.monotonic)
+    listens = len(configuration.http.listens)
+    ledger = None if column < 0 else Column(FIRST_SOCKET + listens, column)
+    sockets = inherited(listens)
+    worker = Worker(snapshot, configuration, zone, sockets, logs, reactor, time.monotonic, ledger=ledger)
     # Logs and certificates are open; from here on nothing needs root.
     if snapshot.identity is not None and not serve_as(snapshot.identity, master):
         return

@@ -40,6 +40,7 @@ from dyups.workers.checking import Checking
 from dyups.workers.claim import Claim, written_by
 from dyups.workers.configuration import Configuration, Source
 from dyups.workers.crew import Crew, workers_wanted
+from dyups.workers.ledgers import Ledgers
 from dyups.workers.link import State
 from dyups.workers.naming import Naming
 from dyups.workers.notify import NOBODY, Manager
@@ -108,6 +109,7 @@ class MasterProcess(Service):
         self._watch = watch_of(self._truth, self.changes, reactor, self._in_thread)
         snapshots = Snapshots(reactor, lambda: self._truth.upstreams)
         self._spawn = Spawner(reactor, self._sockets_of, snapshots, lambda: logs.standard_error)
+        self._ledgers = Ledgers(now)
         try:
             self._first = self._crew_of(self._truth)
         except ConfigError:
@@ -168,6 +170,8 @@ class MasterProcess(Service):
         """Forget it; the last one may be what the end of the process waits for."""
         self.crews.remove(crew)
         crew.close()
+        if len(self.crews) == 1:
+            self._ledgers.settle(self.crews[0], self._truth.upstreams)
         if not self.crews and self._ending:
             if self._all_gone is not None:
                 self._all_gone.callback(None)
@@ -199,9 +203,11 @@ class MasterProcess(Service):
 
     def _crew_of(self, truth: Truth) -> Crew:
         """Its workers, not started yet.  Raises ConfigError where there cannot be a zone for them."""
-        return Crew(
+        crew = Crew(
             truth.configuration, truth.constants, self, self.changes, self._spawn, self._reactor, self._now
         )
+        self._ledgers.lend(crew, truth.upstreams)
+        return crew
 
     def _start_crew(self, crew: Crew) -> None:
         self.crews.append(crew)
@@ -240,6 +246,7 @@ class MasterProcess(Service):
         await self._store.close()
         if self._left is not None:
             await self._left
+        self._ledgers.close()
         self._claim.release()
 
     def _stop(self) -> None:

@@ -4,7 +4,7 @@
     3     the control channel
     4     the shared zone
     5     the snapshot
-    6 …   the listening sockets, in the configuration's order
+    6 …   the listening sockets, in the configuration's order; behind them the ledger, where there is one
 
 ``crew`` calls :class:`Spawner`; ``entry`` is the other side.
 """
@@ -61,12 +61,15 @@ class Spawner:
             if (log := self._standard_error()) is not None:
                 descriptors[2] = log
             descriptors |= {CONTROL: theirs.fileno(), ZONE: crew.zone.fd, SNAPSHOT: self._snapshot(crew)}
-            for number, listening in enumerate(self._sockets(crew, child.place)):
-                descriptors[FIRST_SOCKET + number] = listening.fileno()
+            files = [listening.fileno() for listening in self._sockets(crew, child.place)]
+            column = crew.columns.get(child.place, -1)
+            if crew.ledger is not None and column >= 0:
+                files.append(crew.ledger.fd)
+            descriptors |= dict(enumerate(files, FIRST_SOCKET))
             process = self._reactor.spawnProcess(
                 child,
                 sys.executable,
-                [sys.executable, "-c", BEGIN, str(child.place), str(os.getpid())],
+                [sys.executable, "-c", BEGIN, str(child.place), str(os.getpid()), str(column)],
                 environment(os.environ, sys.path),
                 childFDs=descriptors,
             )

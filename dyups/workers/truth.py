@@ -12,7 +12,6 @@ from functools import partial
 
 from dyups.config.blocks import no_collection
 from dyups.config.model import fold
-from dyups.config.sticky import StickyLearn
 from dyups.config.written import Said, Written, spec_of
 from dyups.control.command import decode
 from dyups.errors import ConfigError
@@ -70,7 +69,7 @@ def establish(configuration: Configuration, query: NameQuery = query_system) -> 
         complain("warn", warning)
     truth = Truth(configuration, restored, filled_map(restored, variables), remembering.found)
     truth.file_says(restored.configured if truth.dumps else restored.upstreams, ())
-    for warning in _split_sessions(configuration, truth.upstreams):
+    for warning in _counted_apart(configuration, truth.upstreams):
         complain("warn", warning)
     return truth
 
@@ -89,13 +88,16 @@ def rehearse(configuration: Configuration, query: NameQuery = query_system) -> l
     return [*restored.damages, *restored.warnings, *warnings, *tls_warnings(configuration.tree.directives)]
 
 
-def _split_sessions(configuration: Configuration, upstreams: UpstreamMap) -> Iterator[str]:
-    """Each worker knows the sessions alone that it has learned itself: say so where there are several."""
+def _counted_apart(configuration: Configuration, upstreams: UpstreamMap) -> Iterator[str]:
+    """Limits that hold for each worker by itself, as in nginx: say so where there are several."""
     settings = configuration.settings
     if settings.master_process and settings.worker_processes != 1:
         for group in upstreams.made():
-            if isinstance(group.spec.sticky, StickyLearn):
-                yield f'"sticky learn" in upstream "{group.spec.name}": a worker knows what it has learned itself alone'
+            if not group.spec.zone and any(server.max_conns for server in group.spec.servers):
+                yield (
+                    f'"max_conns" in upstream "{group.spec.name}" holds for each worker by itself; '
+                    'with "zone" it holds for all of them together'
+                )
 
 
 def filled_map(restored: Restored, variables: VariableTable) -> UpstreamMap:

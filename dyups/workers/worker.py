@@ -28,7 +28,9 @@ from dyups.proxy.plane import complain
 from dyups.proxy.variables import variables_of_run_time
 from dyups.script.here import Presence
 from dyups.script.verbs import Verbs
+from dyups.shared.ledger import Column
 from dyups.shared.zone import ZoneReader
+from dyups.upstream.sharing import Counting
 from dyups.upstream.verdicts import Judge, Verdict
 from dyups.workers.configuration import Configuration
 from dyups.workers.link import State, WorkerEnd
@@ -60,6 +62,7 @@ class Worker:
         reactor: Any,
         now: Callable[[], float],
         die: Callable[[int], None] = os._exit,
+        ledger: Column | None = None,
     ) -> None:
         self._reactor = reactor
         self._now = now
@@ -68,6 +71,8 @@ class Worker:
         self._sockets = [*sockets]
         self._shutdown_timeout = configuration.settings.worker_shutdown_timeout
         self._upstreams = filled(snapshot, variables_of_run_time(configuration.http))
+        if ledger is not None:
+            self._upstreams.share(Counting(ledger))
         heard = [_log_change] if configuration.http.dyups.dyups_read_msg_log else []
         self._follower = Follower(self._upstreams, zone, os.getpid(), now, *heard)
         self.link = WorkerEnd(self)

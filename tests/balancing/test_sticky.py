@@ -187,7 +187,7 @@ class LearnTests(SynchronousTestCase):
         learned = self.learned()
         learned.answer({"wanted": b"made up"}, Bound("a"), 200, b"")
         learned.answer({}, Bound("a"), 200, b"")
-        self.assertEqual(len(learned.sessions), 0)
+        self.assertEqual(learned.id_of({"wanted": b"made up"}), b"")
 
     def test_moves(self) -> None:
         """A session whose server could not be asked belongs to the one that answered."""
@@ -214,7 +214,11 @@ class LearnTests(SynchronousTestCase):
             sessions.note(name, b"a", 0.0, 3)
         sessions.note(b"1", b"a", 0.0, 3)
         sessions.note(b"4", b"a", 0.0, 3)
-        self.assertEqual([sessions.knows(b"%d" % n) for n in (1, 2, 3, 4)], [True, False, True, True])
+        found = [bool(sessions.find(b"%d" % n, 0.0, 60.0)) for n in (1, 2, 3, 4)]
+        self.assertEqual(found, [True, False, True, True])
+        sessions.touch(b"3", b"a", 0.0)
+        sessions.note(b"5", b"a", 0.0, 3)
+        self.assertTrue(sessions.find(b"3", 0.0, 60.0))
 
     def test_kept(self) -> None:
         """A change of the upstream keeps its sessions, unless its zone is another."""

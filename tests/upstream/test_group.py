@@ -9,6 +9,7 @@ from types import FunctionType, ModuleType
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.balancing.base import Balancer
 from dyups.config.model import BalancingSpec, ServerSpec, fold
 from dyups.errors import ConfigError
 from dyups.interfaces import Getter
@@ -254,6 +255,35 @@ class ReplacementTests(SynchronousTestCase):
             peer.keep_idle(link)
         one.retire()
         self.assertEqual(([link.discarded for link in links], one.pool.idle), ([1, 1], 0))
+
+
+class SharedTests(SynchronousTestCase):
+    """Groups whose servers other processes count too."""
+
+    def test_around(self) -> None:
+        """Primaries and backups are chosen by what all count; who shows the group has that read."""
+        done: list[str] = []
+
+        class Everywhere:
+            def around(self, balancer: Balancer) -> Balancer:
+                done.append(type(balancer).__name__)
+                return balancer
+
+            def look(self) -> None:
+                done.append("look")
+
+            def forgive(self) -> None:
+                done.append("forgive")
+
+        one = group(1, 3, server(2, backup=True))
+        one.look()
+        one.share(Everywhere())
+        one.look()
+        self.assertEqual(done, ["RoundRobin", "RoundRobin", "look"])
+        for peer in one.all_peers():
+            peer.note_failure(100.0)
+        self.assertIsNotNone(one.pick(None, NONE, 101.0))
+        self.assertEqual(done[3:], ["forgive"])
 
 
 def footprint(root: object) -> int:

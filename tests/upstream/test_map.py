@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -52,6 +54,26 @@ class MapTests(SynchronousTestCase):
         self.map.replace(upstream(99, name="two"), RESOLVED)
         self.map.delete("two")
         self.assertEqual((self.map.find("one"), self.map.find("three")), others)
+
+    def test_shared(self) -> None:
+        """Whoever shares groups hears of those that are there, of each new one before anybody uses it, and of ends."""
+        heard: list[tuple[str, object, object]] = []
+        sharing = SimpleNamespace(
+            made=lambda group, before: heard.append(("made", group, before)),
+            gone=lambda group: heard.append(("gone", group, None)),
+        )
+        one, two, three = self.map.groups()
+        self.map.share(sharing)
+        after = self.map.replace(upstream(81, name="two"), RESOLVED)
+        self.map.delete("one")
+        self.assertEqual(
+            heard,
+            [
+                *(("made", group, None) for group in (one, two, three)),
+                ("made", after, two),
+                ("gone", one, None),
+            ],
+        )
 
     def test_watched(self) -> None:
         """Whoever watches hears of every change, with the group that is there by then, and of nothing else."""

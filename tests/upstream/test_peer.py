@@ -5,7 +5,10 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.balancing.base import JUST_NOW
-from dyups.upstream.peer import Pool
+from dyups.shared.rows import Faults
+from dyups.upstream.peer import Peer, Pool
+from tests.shared.test_ledger import LedgerCase
+from tests.shared.test_rows import rows_of
 from tests.upstream.links import Link, peer
 
 
@@ -52,6 +55,73 @@ class FailureTests(SynchronousTestCase):
     def test_repr(self) -> None:
         """A peer says where it is and how it is."""
         self.assertEqual(repr(peer()), "<Peer 127.0.0.1:80 active=0 fails=0 idle=0>")
+
+
+class SharedTests(LedgerCase):
+    """A server that several processes count together."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ledger.row(b"head")
+        self.ledger.row(b"server")
+        self.one, self.two = peer(), peer()
+        for found in (self.one, self.two):
+            found.row = rows_of(self.column())
+
+    def chosen(self, found: Peer) -> None:
+        """As whoever chooses it counts it, and then the request."""
+        assert found.row is not None
+        found.row.more()
+        found.active += 1
+
+    def test_under_way(self) -> None:
+        """A request that ends is taken from what all count; a place that is kept stays for one that comes again."""
+        self.chosen(self.one)
+        self.one.stay()
+        self.one.ended()
+        self.assertEqual((self.ledger.total(1), self.one.active), (1, 0))
+        self.one.leave()
+        self.assertEqual(self.ledger.total(1), 0)
+
+    def test_ours(self) -> None:
+        """What is under way in this process is told apart from what all have."""
+        self.chosen(self.one)
+        self.one.active = 7
+        self.assertEqual((self.one.ours, self.two.ours), (1, 0))
+        self.one.count_here()
+        self.assertEqual((self.one.active, self.one.ours, self.ledger.total(1)), (1, 1, 0))
+        self.one.ended()
+        self.assertEqual((self.one.active, self.ledger.total(1)), (0, 0))
+
+    def test_alone(self) -> None:
+        """One that is not shared has nothing to keep for others."""
+        alone = peer()
+        alone.stay()
+        alone.leave()
+        alone.count_here()
+        self.assertEqual((alone.ours, alone.active), (0, 0))
+
+    def test_failures(self) -> None:
+        """Failures add up; each process hears that its balancers are to look again."""
+        self.one.note_failure(100.0)
+        self.two.note_failure(101.0)
+        self.assertEqual(
+            (self.one.fails, self.two.fails, self.two.failed, self.two.checked), (1, 2, 1, 101.0)
+        )
+        before = self.one.pool.failures
+        self.one.heed(2, 101.0, 101.0)
+        self.one.heed(2, 101.0, 101.0)
+        self.assertEqual((self.one.fails, self.one.pool.failures), (2, before + 1))
+
+    def test_success(self) -> None:
+        """A good answer is told to all if it is newer than the last failure of anybody."""
+        self.one.note_failure(100.0)
+        self.one.note_success()
+        self.assertEqual(self.one.fails, 1)
+        assert self.two.row is not None
+        self.two.row.write(Faults(1, 100.0, 111.0))
+        self.one.note_success()
+        self.assertEqual((self.one.fails, self.two.row.read().fails), (0, 0))
 
 
 class IdleTests(SynchronousTestCase):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.upstream.queue import BehindQueue, Queue
+from dyups.upstream.queue import LOOK, BehindQueue, Queue
 
 
 class Request:
@@ -51,6 +52,24 @@ class QueueTests(SynchronousTestCase):
         requests[2].may = True
         queue.released()
         self.assertEqual(([request.went for request in requests], len(queue)), ([1, 1, 1, 1], 0))
+
+    def test_others_let_go(self) -> None:
+        """Where other processes ask the servers too, who waits looks from time to time, and no longer than it waits."""
+        clock = Clock()
+        queue = Queue(9, 60.0)
+        one = Request(queue)
+        queue.join(one)
+        queue.keep_looking(clock.callLater)
+        self.assertEqual(clock.getDelayedCalls(), [])
+        queue.everywhere = True
+        queue.keep_looking(clock.callLater)
+        queue.keep_looking(clock.callLater)
+        self.assertEqual(len(clock.getDelayedCalls()), 1)
+        clock.advance(LOOK)
+        self.assertEqual((one.went, len(clock.getDelayedCalls())), (0, 1))
+        one.may = True
+        clock.advance(LOOK)
+        self.assertEqual((one.went, clock.getDelayedCalls()), (1, []))
 
     def test_full(self) -> None:
         """Only so many may wait; one that leaves makes room."""

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.model import DyupsSettings, Http, Settings
 from dyups.config.parser import Tree
+from dyups.shared.ledger import Column, Ledger
 from dyups.workers import child as child_module
 from dyups.workers import crew as module
 from dyups.workers.child import Child, Stage
@@ -101,6 +102,25 @@ class LifeTests(CrewCase):
         self.clock.advance(0)
         self.assertEqual(self.stages(), [(0, 102, "STARTING"), (1, 101, "ACCEPTING")])
         self.assertEqual(self.crew.reader(0).place, self.crew.zone.place)
+
+    def test_columns(self) -> None:
+        """Each worker counts in a column of its own; what one had under way when it ended counts no more."""
+        ledger = Ledger(3, self.clock.seconds, 8)
+        self.addCleanup(ledger.close)
+        self.crew.ledger = ledger
+        self.crew.start()
+        self.assertEqual(self.crew.columns, {0: 0, 1: 1})
+        row = ledger.row(b"server")
+        for number in (0, 1):
+            column = Column(ledger.fd, number)
+            column.cells[column.cell(row)] = 5 + number
+            column.close()
+        self.processes[0].end(9)
+        self.assertEqual((ledger.total(row), self.crew.columns), (6, {1: 1}))
+        self.clock.advance(0)
+        self.assertEqual((self.crew.columns, ledger.free), ({0: 0, 1: 1}, 1))
+        self.crew.quit(False)
+        self.assertEqual(ledger.free, 3)
 
     def test_slower(self) -> None:
         """One that dies quickly again and again is replaced more and more slowly; the others are not concerned."""

@@ -47,7 +47,7 @@ class EntryTests(SynchronousTestCase):
 
     def test_orphan(self) -> None:
         """A worker whose master has ended meanwhile does not begin."""
-        self.assertEqual(entry.main(["0", str(os.getppid() + 1)]), 1)
+        self.assertEqual(entry.main(["0", str(os.getppid() + 1), "-1"]), 1)
 
     def test_gives_up_root(self) -> None:
         """It becomes the user, and has itself ended with its master again: the kernel forgets that then."""

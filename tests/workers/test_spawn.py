@@ -49,7 +49,11 @@ class SpawnCase(SynchronousTestCase):
         self.zone = os.open(os.devnull, os.O_RDONLY)
         self.addCleanup(os.close, self.zone)
         self.crew: Any = SimpleNamespace(
-            configuration=configuration(), constants={"a": ("b",)}, zone=SimpleNamespace(fd=self.zone)
+            configuration=configuration(),
+            constants={"a": ("b",)},
+            zone=SimpleNamespace(fd=self.zone),
+            ledger=None,
+            columns={},
         )
         self.snapshots = Snapshots(self.reactor, lambda: self.upstreams)
 
@@ -70,7 +74,7 @@ class SpawnerTests(SpawnCase):
         self.spawner(self.child, self.crew)
         ((child, executable, args, _),) = self.reactor.spawned
         self.assertEqual((child, executable), (self.child, sys.executable))
-        self.assertEqual(args, [sys.executable, "-c", BEGIN, "3", str(os.getpid())])
+        self.assertEqual(args, [sys.executable, "-c", BEGIN, "3", str(os.getpid()), "-1"])
         (kinds,) = self.reactor.kinds
         self.assertEqual(sorted(kinds), [0, 1, 2, 3, 4, 5, 6, 7, 8])
         self.assertTrue(kinds[3].startswith("socket:"))
@@ -79,6 +83,25 @@ class SpawnerTests(SpawnCase):
         self.assertEqual(kinds[6], os.readlink(f"/proc/self/fd/{self.listening.fileno()}"))
         self.assertEqual([process.pid for process in self.started], [4711])
         self.assertEqual(self.reactor.adopted[0][0], socket.AF_UNIX)
+        self.reactor.advance(0)
+
+    def test_ledger(self) -> None:
+        """Workers that count together inherit the ledger behind the sockets, and are told their columns."""
+        with open(os.devnull, "rb") as ledger:
+            self.crew.ledger = SimpleNamespace(fd=ledger.fileno())
+            self.crew.columns = {3: 7}
+            self.spawner(self.child, self.crew)
+        self.assertEqual(self.reactor.spawned[0][2][-1], "7")
+        self.assertEqual(self.reactor.kinds[0][9], os.devnull)
+        self.reactor.advance(0)
+
+    def test_no_column(self) -> None:
+        """A worker for which the ledger has no column counts by itself."""
+        self.crew.ledger = SimpleNamespace(fd=-1)
+        self.crew.columns = {3: -1}
+        self.spawner(self.child, self.crew)
+        self.assertEqual(self.reactor.spawned[0][2][-1], "-1")
+        self.assertNotIn(9, self.reactor.kinds[0])
         self.reactor.advance(0)
 
     def test_nothing_stays_open(self) -> None:

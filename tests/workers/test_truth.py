@@ -105,21 +105,22 @@ class RehearsalTests(TruthCase):
 class StartTests(TruthCase):
     """At the start."""
 
-    def test_learned_sessions(self) -> None:
-        """Where several workers would each learn sessions for themselves, the log says so."""
-        learn = "sticky learn create=$upstream_cookie_s lookup=$cookie_s zone=s:1m;"
-        http = f"upstream app {{ {learn} server 127.0.0.1:1; }} upstream two {{ sticky cookie s; server 127.0.0.1:2; }}"
+    def test_limits_apart(self) -> None:
+        """Where a limit would hold for each of several workers by itself, the log says so, and what helps."""
+        app, two = "server 127.0.0.1:1 max_conns=5;", "zone z 64k; server 127.0.0.1:2 max_conns=5;"
+        http = f"upstream app {{ {app} }} upstream two {{ {two} }}"
         path = self.prefix / "conf" / "nginx.conf"
         for ahead, warned in (
-            ("worker_processes 2;", 1),
-            ("", 0),
-            ("worker_processes 2; master_process off;", 0),
+            ("worker_processes 2;", ["app"]),
+            ("", []),
+            ("worker_processes 2; master_process off;", []),
         ):
             self.said.clear()
             path.write_text(f"{ahead} events {{ }} http {{ {http} }}")
             establish(read_configuration(Source(str(path))))
-            said = [text for level, text in self.said if level == "warn" and "sticky learn" in text]
-            self.assertEqual(len(said), warned, ahead)
+            said = [text for level, text in self.said if level == "warn" and "max_conns" in text]
+            self.assertEqual([text.split('"')[3] for text in said], warned, ahead)
+            self.assertTrue(all('with "zone" it holds for all' in text for text in said))
 
     def test_constants(self) -> None:
         """Names outside of upstreams are looked up once, here; one without address is said."""

@@ -223,7 +223,7 @@ ENTRIES: tuple[Entry, ...] = (
         "Asks the same server for the requests of one session, beside any balancing method, which has the first of "
         "them and those whose server cannot be asked.  A server is named by its ``route``, or by the MD5 of its "
         "address, as nginx names it: in a cookie of ours, in the first variable that is not empty, or by what it was "
-        "seen to create.  Each worker learns for itself.",
+        "seen to create; all workers know them, and a reload keeps them.",
         owner=UpstreamSpec,
         attribute="sticky",
     ),

@@ -8,13 +8,15 @@ from dyups.config.directives.resolver import RESOLVER
 from dyups.config.model import BalancingSpec, Http, UpstreamSpec
 from dyups.config.plugins import check_balancer
 from dyups.config.specs import QueueSpec
-from dyups.config.values import parse_number, parse_time
+from dyups.config.values import parse_number, parse_size, parse_time
 from dyups.errors import ConfigError
 
 #: Those that are served but know no backup servers.
 WITHOUT_BACKUP = ("consistent_hash", "hash", "ip_hash", "random", "session_sticky")
 #: What a hash ring may hold, all weights together: a worker makes it within about a second.
 MOST_POINTS = 1 << 19
+#: What a zone has at least (``8 * ngx_pagesize``).
+LEAST_ZONE = 8 * 4096
 #: The points of a server, for each unit of its weight (``balancing.ketama``).
 POINTS_PER_WEIGHT = 160
 
@@ -45,6 +47,21 @@ def _queue(call: Call) -> QueueSpec:
     if not limit:
         raise ConfigError(f'invalid value "{call.args[0]}" in "queue" directive')
     return QueueSpec(limit, timeout)
+
+
+def _zone(call: Call) -> str:
+    """The name; the size has to be right, but memory is taken as it is needed."""
+    name, *sizes = call.args
+    if not name:
+        raise ConfigError(f'invalid zone name "{name}"')
+    for text in sizes:
+        try:
+            size = parse_size(text)
+        except ConfigError:
+            raise ConfigError(f'invalid zone size "{text}"') from None
+        if size < LEAST_ZONE:
+            raise ConfigError(f'zone "{name}" is too small')
+    return name
 
 
 def _method(call: Call) -> BalancingSpec:
@@ -184,20 +201,22 @@ ENTRIES: tuple[Entry, ...] = (
         "How long an answer of the group's name servers may take; 0 is what ``http`` says.",
         merge=Merge.NONE,
     ),
-    structure(
+    setting(
         "zone",
         _UPSTREAM,
-        words("name [size]", 1, 2),
-        "Kept and shown, with no effect: every upstream is shared between the workers.",
-        owner=UpstreamSpec,
-        attribute="commands",
-        several=False,
+        Kind("name [size]", 1, 2, _zone),
+        UpstreamSpec,
+        "",
+        "Has all workers count together the requests under way and the failures of each server: for ``max_conns``, "
+        "``least_conn``, ``random two``, ``least_time``, ``queue`` and ``max_fails``.  Without it each worker counts "
+        "its own.  The size is checked, but memory is taken as servers need it.",
+        merge=Merge.NONE,
     ),
     _balancing(
         "least_conn",
         Kind("", 0, 0, _method),
         "Asks the server with the fewest requests under way for its weight, among equals in turn.  Each worker counts "
-        "its own requests.",
+        "its own requests, unless the group has a ``zone``.",
     ),
     _balancing(
         "ip_hash",

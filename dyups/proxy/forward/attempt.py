@@ -327,6 +327,8 @@ class Forwarding(RequestBody):
         if self._record is not None:
             self._record.status = fault.status
         client.exchange.status = 0
+        if stale:
+            peer.stay()  # nobody else is to have its place before it is asked again
         self._drop()
         if not stale:
             if fault.blames:
@@ -336,6 +338,8 @@ class Forwarding(RequestBody):
         harmless = fault.answered or (stale and again)
         complain("info" if harmless else "error", client.context(detail or fault.text, peer.name))
         if not again:
+            if stale:
+                peer.leave()
             self._refuse(fault.status)
             return
         self._attempt(fault, peer if stale else None)
@@ -364,9 +368,7 @@ class Forwarding(RequestBody):
             return False
         if stale:
             return True
-        if fault.word not in plan.retry_words:
-            return False
-        if plan.retry_limit and asked >= plan.retry_limit:
+        if fault.word not in plan.retry_words or 0 < plan.retry_limit <= asked:
             return False
         spent = monotonic() - self.client.exchange.started
         return not plan.retry_seconds or spent < plan.retry_seconds

@@ -281,7 +281,7 @@ class Relay:
         assert peer is not None and link is not None
         self.peer = None
         self.link = None
-        peer.active -= 1
+        peer.ended()
         if peer.fails:
             peer.note_success()
         if self.plane.tallied:
@@ -330,7 +330,7 @@ class Relay:
         if link is not None:
             link.discard()
         if peer is not None:
-            peer.active -= 1
+            peer.ended()
             if peer.pool.queue is not None:
                 peer.pool.queue.released()
 

@@ -33,7 +33,9 @@ class Waiting:
         """Wait; False where too many do."""
         if not self._queue.join(self):
             return False
-        self._forwarding.plane.deadlines.watch(self)
+        deadlines = self._forwarding.plane.deadlines
+        deadlines.watch(self)
+        self._queue.keep_looking(deadlines.call_later)
         return True
 
     def end(self) -> None:

@@ -77,6 +77,7 @@ class AgainstModel(SynchronousTestCase):
             ("Settings", "files"),
             ("UpstreamSpec", "name"),
             ("UpstreamSpec", "place"),
+            ("UpstreamSpec", "commands"),
         }
         for owner in FAMILIES:
             for field in dataclasses.fields(owner):
