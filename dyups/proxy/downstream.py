@@ -83,7 +83,8 @@ class ClientConnection(ClientPhases):
         self.plane.deadlines.forget(self)
         self.plane.counters.active -= 1
         sink, self._sink = self._sink, DISCARD
-        if not self._answered or state == TUNNEL:
+        done = self._answered and state != TUNNEL
+        if not done:
             if not self.exchange.status:
                 self.exchange.status = 499
             if state != TUNNEL:
@@ -95,6 +96,9 @@ class ClientConnection(ClientPhases):
             self._unread(self._ahead)  # a request all the same: nginx logs it as 400
             self.exchange.status = 400
             self._over()
+        if done:
+            self._forwarding = None
+            self.exchange.forget_client()
 
     def waits(self) -> bool:
         """Is it idle, before a request that has not begun to come?"""

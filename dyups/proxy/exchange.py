@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dyups.balancing.times import Times
 from dyups.config.matching import Match
@@ -31,6 +31,8 @@ _SPLITS = re.compile(rb"[\x00-\x20\x7f]")
 
 #: Of a connection that has had no request yet; nobody changes a head.
 NO_HEAD: Final = RequestHead()
+
+_NOBODY: Final[Any] = object()
 
 
 class AttemptRecord:
@@ -222,6 +224,10 @@ class Exchange:
     def drop_body(self) -> None:
         """Make it a GET without a body, or leave it a HEAD: what answers now is not what the body was meant for."""
         self.head = self.head.without_body()
+
+    def forget_client(self) -> None:
+        """The client is gone, with nothing under way: counting references frees both, where a circle would wait."""
+        self.client = _NOBODY
 
     def end(self) -> None:
         """The request is over."""

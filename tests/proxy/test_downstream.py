@@ -6,10 +6,15 @@ Behaviour has files of its own: ``test_pipelining``, ``test_framing``, ``test_re
 
 from __future__ import annotations
 
+import gc
+
 from twisted.internet.interfaces import IProtocol, IPushProducer
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from dyups.proxy.downstream import ClientConnection
+from dyups.proxy.exchange import Exchange
+from dyups.proxy.forward.attempt import Forwarding
 from tests.proxy.conversation import CLIENT, Wire, World, get, head
 
 CONFIG = """
@@ -177,3 +182,22 @@ class TransportTests(SynchronousTestCase):
         world.servers[0].say(EMPTY)
         bodies = [part.rpartition(b"\r\n\r\n")[2] for part in client.read().split(b"HTTP/1.1 ")[1:]]
         self.assertEqual(bodies, [b"", *(b"/echo/%d" % number for number in range(3000))])
+
+    def test_nothing_left_for_the_collector(self) -> None:
+        """What a connection consists of is freed as it ends, by counting references alone."""
+
+        def there() -> int:
+            return sum(isinstance(found, ClientConnection | Exchange | Forwarding) for found in gc.get_objects())
+
+        world = World(CONFIG)
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        before = there()
+        client = world.client()
+        client.say(get("/"))
+        world.servers[0].say(EMPTY)
+        self.assertEqual(there(), before + 3)
+        client.hang_up()
+        client.protocol = client._producer = None
+        self.assertEqual(there(), before)

@@ -355,9 +355,10 @@ class LinkFactory:
 
     def buildProtocol(self, addr: IAddress) -> PeerLink | None:
         """The connection stands."""
-        if self._forwarding is None:
+        forwarding, self._forwarding = self._forwarding, None  # the connector keeps us for as long as the link lives
+        if forwarding is None:
             return None
-        link = PeerLink(self._plane, self._peer, self._forwarding)
+        link = PeerLink(self._plane, self._peer, forwarding)
         link.channel = self.channel
         return link
 
