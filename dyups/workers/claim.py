@@ -15,8 +15,8 @@ from dyups.config.model import DyupsSettings
 from dyups.errors import ConfigError
 
 SUFFIX = ".lock"
-#: How often it is tried, and how long between, in seconds: a process that is told to end may need a moment.
-TRIES = 10
+#: How often it is tried, and how long between, in seconds: a process that quits may have much to write to a slow disk.
+TRIES = 50
 BETWEEN = 0.1
 
 

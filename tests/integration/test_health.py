@@ -146,11 +146,11 @@ async def test_traffic_leaves_and_comes_back(workers: Make, wires: Wires, how: s
     asked = site.a.asked
     assert await site.answers() == "b" * 12
     assert site.a.asked == asked
-    assert f"disable check peer: 127.0.0.1:{site.a.port}\n" in site.workers.site.error_log
+    await until(lambda: f"disable check peer: 127.0.0.1:{site.a.port}\n" in site.workers.site.error_log)
     site.a.health = "well"
     await site.until_states(a="up", b="up")
     await site.until_answers({"a", "b"})
-    assert f"enable check peer: 127.0.0.1:{site.a.port}\n" in site.workers.site.error_log
+    await until(lambda: f"enable check peer: 127.0.0.1:{site.a.port}\n" in site.workers.site.error_log)
 
 
 @pytest_twisted.ensureDeferred

@@ -8,10 +8,8 @@ import struct
 
 import pytest
 import pytest_twisted
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
 
-from tests.integration.running import Site, curl, free_ports, run, until
+from tests.integration.running import Site, curl, free_ports, is_free, run, until
 from tests.integration.wires import Wire, Wires
 
 METHODS = (
@@ -225,7 +223,7 @@ async def test_autobahn(site: Site) -> None:
     await site.proxy().listening(port)
     server = subprocess.Popen([wstest, "-m", "echoserver", "-w", f"ws://127.0.0.1:{echo}"])
     try:
-        await deferLater(reactor, 3.0)
+        await until(lambda: not is_free(echo), "the echo server")
         spec = {
             "outdir": str(site.root / "reports"),
             "servers": [{"agent": "proxied", "url": f"ws://127.0.0.1:{port}", "options": {"version": 18}}],
