@@ -74,7 +74,7 @@ async def test_followed(site: Site, names: NameServer, ahead: str) -> None:
     port, admin, one, two = free_ports(4)
     names.records["app.example"] = a("app.example", "127.0.0.1", ttl=1)
     site.http(
-        f"resolver 127.0.0.1:{names.port} ipv6=off; resolver_timeout 1s;\n"
+        f"resolver 127.0.0.1:{names.port} ipv6=off; resolver_timeout 10s;\n"
         "dyups_upstream_conf conf/up.conf;\n"
         f"upstream app {{ zone app 64k; server app.example:{one} resolve; }}\n"
         f"server {{ listen {port}; location / {{ proxy_pass http://$host; }} }}\n"
@@ -128,8 +128,9 @@ async def test_brought_by_requests(site: Site, names: NameServer) -> None:
     # More than a datagram holds: the client comes back over TCP.
     names.records["many.example"] = a("many.example", *(f"127.0.1.{x}" for x in range(1, 61)), ttl=60)
     site.http(
-        f"server {{ listen {port}; resolver 127.0.0.1:{names.port} ipv6=off; resolver_timeout 2s;\n"
-        f"  location / {{ proxy_pass http://$host:{one}; }} }}\n"
+        f"server {{ listen {port}; resolver 127.0.0.1:{names.port} ipv6=off; resolver_timeout 20s;\n"
+        f"  location / {{ proxy_pass http://$host:{one}; }}\n"
+        f"  location /soon {{ resolver_timeout 1s; proxy_pass http://$host:{one}; }} }}\n"
         f"server {{ listen {plain}; location / {{ proxy_pass http://$host:{one}; }} }}\n" + servers(one)
     )
     await site.proxy().listening(port, plain)
@@ -145,7 +146,7 @@ async def test_brought_by_requests(site: Site, names: NameServer) -> None:
     assert await curl(*no_page, "-H", "Host: app.example", f"http://127.0.0.1:{plain}/") == b"502"
     assert len(names.asked) == asked
     await names.stop()
-    assert await curl(*no_page, "-H", "Host: late.example", f"http://127.0.0.1:{port}/") == b"502"
+    assert await curl(*no_page, "-H", "Host: late.example", f"http://127.0.0.1:{port}/soon") == b"502"
     await until(
         lambda: "late.example could not be resolved (110: Operation timed out)" in site.error_log, "the log"
     )
