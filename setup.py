@@ -37,6 +37,7 @@ HOT_MODULES = [
     "dyups/proxy/forward/forwards.py",
     "dyups/proxy/forward/plan.py",
     "dyups/proxy/forward/peerlink.py",
+    "dyups/proxy/forward/pairing.py",
     "dyups/proxy/forward/relay.py",
     "dyups/proxy/forward/requestbody.py",
     "dyups/proxy/forward/attempt.py",

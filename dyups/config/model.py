@@ -12,6 +12,7 @@ from enum import Enum
 from typing import ClassVar
 
 from dyups.config.access import AccessSettings as AccessSettings
+from dyups.config.compression import CompressionSettings as CompressionSettings
 from dyups.config.defined import Defined
 from dyups.config.limits import LimitSettings as LimitSettings
 from dyups.config.limits import LimitZone as LimitZone
@@ -156,6 +157,7 @@ class LocationSettings:
     FAMILIES: ClassVar[dict[str, type]] = {
         "access": AccessSettings,
         "answers": AnswerSettings,
+        "compression": CompressionSettings,
         "files": FileSettings,
         "scripts": LocationScripts,
         "proxying": ProxyingSettings,
@@ -165,6 +167,7 @@ class LocationSettings:
     """Fields that are settings of a module of their own."""
     access: AccessSettings = field(default_factory=AccessSettings)
     answers: AnswerSettings = field(default_factory=AnswerSettings)
+    compression: CompressionSettings = field(default_factory=CompressionSettings)
     files: FileSettings = field(default_factory=FileSettings)
     scripts: LocationScripts = field(default_factory=LocationScripts)
     access_log: tuple[AccessLog | None, ...] = ()

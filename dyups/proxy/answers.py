@@ -53,6 +53,7 @@ def page(status: int, server: bytes) -> bytes:
 def send(client: ClientSide, status: int, body: bytes, content_type: bytes, more: bytes = b"") -> None:
     """Answer with ``body`` whole; ``more`` are further header lines, each with its line end."""
     exchange = client.exchange
+    chunked = False
     if (exchange.error_status or status) in _NO_BODY:
         body = b""
         entity = b""
@@ -60,18 +61,34 @@ def send(client: ClientSide, status: int, body: bytes, content_type: bytes, more
         if exchange.carried is not None and status < 300:
             content_type = exchange.carried.content_type or content_type
         kind = b"Content-Type: %b\r\n" % content_type if content_type else b""
-        entity = b"%bContent-Length: %d\r\n" % (kind, len(body))
         adds = exchange.route.adds
-        if adds is not None and adds.trails(exchange, exchange.error_status or status):
-            exchange.status = status
-            entity = kind + CHUNKED
-            body = (chunk(body) if body else b"") + end_of_chunks(adds.trailers(exchange))
-    head = begin(client, status, entity + more)
+        chunked = adds is not None and adds.trails(exchange, exchange.error_status or status)
+        entity = kind + (CHUNKED if chunked else b"Content-Length: %d\r\n" % len(body))
+    lines = lines_of(client, status, entity + more)
+    if exchange.route.bodies is not None:
+        lines, changed = exchange.route.bodies.whole(exchange, lines, body)
+        if changed is not None:
+            body = changed
+            framing = b"" if chunked or exchange.head.method == b"HEAD" else framed(client)
+            chunked = chunked or bool(framing)
+            lines += framing
+    if chunked:
+        trailers = exchange.route.adds.trailers(exchange) if exchange.route.adds is not None else b""
+        body = (chunk(body) if body else b"") + end_of_chunks(trailers)
+    head = head_of(client, lines)
     if exchange.head.method == b"HEAD":
         body = b""
     exchange.body_sent = len(body)
     client.write(head + body)
     client.answered()
+
+
+def framed(client: ClientSide) -> bytes:
+    """How a body of unknown length is framed: the line that says so; empty where the connection's end does."""
+    if client.exchange.head.minor:
+        return CHUNKED
+    client.close_after()
+    return b""
 
 
 def end_of_chunks(trailers: bytes) -> bytes:
@@ -84,15 +101,26 @@ def begin(client: ClientSide, status: int, lines: bytes) -> bytes:
 
     The status is what ``error_page`` says, if that is at work; what the location adds is there too.
     """
+    return head_of(client, lines_of(client, status, lines))
+
+
+def lines_of(client: ClientSide, status: int, lines: bytes) -> bytes:
+    """``lines`` with those that the location adds; the status is noted (see :func:`begin`)."""
     exchange = client.exchange
-    route = exchange.route
-    status = exchange.status = exchange.error_status or status
+    exchange.status = exchange.error_status or status
     if exchange.carried is not None:
         lines += exchange.carried.lines
-    if route.adds is not None:
-        lines = route.adds.apply(exchange, lines)
+    adds = exchange.route.adds
+    if adds is not None:
+        lines = adds.apply(exchange, lines)
     exchange.sent = lines
-    start = client.plane.head_start(status_line(status), route.settings.server_tokens)
+    return lines
+
+
+def head_of(client: ClientSide, lines: bytes) -> bytes:
+    """The head with all its ``lines``."""
+    exchange = client.exchange
+    start = client.plane.head_start(status_line(exchange.status), exchange.route.settings.server_tokens)
     head = b"%b%b%b" % (start, lines, client.answer_tail())
     exchange.head_sent = len(head)
     return head

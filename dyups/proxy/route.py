@@ -35,6 +35,9 @@ from dyups.proxy.errorpages import error_pages
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.exchange import capture as capture
 from dyups.proxy.filters.added import added_fields
+from dyups.proxy.filters.answerhead import AnswerHead
+from dyups.proxy.filters.bodies import body_filters
+from dyups.proxy.filters.coding import Coder
 from dyups.proxy.passage import Phase
 from dyups.proxy.plane import complain
 from dyups.proxy.rewrite.steps import OnlyInternal, Runnable, ready_steps
@@ -59,6 +62,18 @@ class AddedFields(Protocol):
 
     def trailers(self, exchange: Exchange) -> bytes:
         """Their lines, each with its line end."""
+        ...
+
+
+class BodyChanges(Protocol):
+    """What is changed of the bodies of answers; ``filters.bodies`` has the one that runs."""
+
+    def whole(self, exchange: Exchange, lines: bytes, body: bytes) -> tuple[bytes, bytes | None]:
+        """An answer that is there as a whole: the lines of its head, and its body if that becomes another one."""
+        ...
+
+    def begin(self, answer: AnswerHead) -> Coder | None:
+        """What changes the body behind ``answer``, which is made to fit; None where the body stays what it is."""
         ...
 
 
@@ -91,6 +106,7 @@ class Route:
 
     __slots__ = (
         "adds",
+        "bodies",
         "body_limit",
         "browsers",
         "body_timeout",
@@ -135,6 +151,8 @@ class Route:
         self.serving = serving
         self.adds: AddedFields | None = added_fields(settings.answers)
         """Fields that the location adds to answers (``add_header``)."""
+        self.bodies: BodyChanges | None = body_filters(settings)
+        """What the location changes of bodies (``gzip``)."""
         self.error_pages: ErrorPages | None = error_pages(settings.answers)
         """What the location answers instead of error pages (``error_page``)."""
         self.level: Level | None = None

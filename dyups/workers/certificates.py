@@ -68,7 +68,5 @@ def warnings(directives: tuple[Directive, ...]) -> Iterator[str]:
             yield f'"http2" ignored, HTTP/1.1 is spoken {place}'
         elif directive.name == "listen" and "http2" in directive.args[1:]:
             yield f'the "http2" parameter of "listen" ignored, HTTP/1.1 is spoken {place}'
-        elif directive.name == "gzip" and directive.args[:1] == ("on",):
-            yield f'"gzip" ignored, nothing is compressed {place}'
         if directive.block:
             yield from warnings(directive.block)

@@ -94,11 +94,3 @@ class ReadingTests(SynchronousTestCase):
                 'the "http2" parameter of "listen" ignored, HTTP/1.1 is spoken in f:5',
             ],
         )
-
-    def test_warnings_of_logs(self) -> None:
-        """Whoever looks for compressed answers hears why there is nothing."""
-        text = "error_log a;\nhttp {\ngzip on;\nerror_log b;\nserver {\ngzip off;\nerror_log c;\n}\n}"
-        self.assertEqual(
-            [*warnings(parse_text(text, "f"))],
-            ['"gzip" ignored, nothing is compressed in f:3'],
-        )

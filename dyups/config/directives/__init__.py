@@ -16,6 +16,7 @@
     rewrite   rewriting and routing
     files     plain files
     headers   fields of answers
+    compression  gzip
     scripts   Lua, hooks in Python
     realip    proxies in front
     limits    rates and numbers of requests
@@ -36,6 +37,7 @@ from typing import Any
 
 from dyups.config.directives import (
     access,
+    compression,
     core,
     dyups,
     files,
@@ -75,6 +77,7 @@ def all_entries() -> Iterator[Entry]:
         rewrite,
         files,
         headers,
+        compression,
         logs,
         proxy,
         proxying,

@@ -202,12 +202,6 @@ _SERVER: tuple[Entry, ...] = (
     _server("underscores_in_headers", FLAG, "off", "Whether names of fields may have underscores."),
 )
 
-_AS_THEY_COME = "Answers go out as they come: what a server compressed stays so, nothing else is compressed."
-_COMPRESSION = """
-    gunzip gunzip_buffers gzip gzip_buffers gzip_comp_level gzip_disable gzip_hash gzip_http_version gzip_min_length
-    gzip_no_buffer gzip_proxied gzip_static gzip_types gzip_vary gzip_window postpone_gzipping
-"""
-
 _HARMLESS: tuple[Entry, ...] = (
     harmless("chunked_transfer_encoding", _ANYWHERE, ONLY_ON, "Only ``on``."),
     harmless("client_body_buffer_size", _ANYWHERE, SIZE, _STREAMS),
@@ -215,10 +209,6 @@ _HARMLESS: tuple[Entry, ...] = (
     harmless("client_body_in_single_buffer", _ANYWHERE, FLAG, _STREAMS),
     harmless("client_body_temp_path", _ANYWHERE, words("path [level1 [level2 [level3]]]", 1, 4), _STREAMS),
     harmless("connection_pool_size", _SERVERS, SIZE, "Memory is Python's."),
-    *(
-        harmless(name, _ANYWHERE, words("…", 1, None), _AS_THEY_COME, several=True)
-        for name in _COMPRESSION.split()
-    ),
     harmless("log_subrequest", _ANYWHERE, FLAG, "Subrequests are not logged."),
     harmless("postpone_output", _ANYWHERE, SIZE, _STREAMS),
     harmless("proxy_cache", _ANYWHERE, ONLY_OFF, "Only ``off``: nothing is cached."),

@@ -74,7 +74,7 @@ ENTRIES: tuple[Entry, ...] = (
         "proxy_cache_path", _HTTP, _ARGUMENTS, "``proxy_cache ZONE`` is refused by itself.", several=True
     ),
     *_idle(_CACHE, "Without ``proxy_cache ZONE``, which is refused, there is nothing to say about it."),
-    *_idle(_BROTLI, "Answers go out as they come, as with ``gzip``."),
+    *_idle(_BROTLI, "Only ``gzip`` is spoken."),
     *_idle(_HTTP2, "HTTP/2 is not spoken."),
     *_idle(_HTTP3, "HTTP/3 is not spoken."),
     *_idle(_gateways(), "The ``…_pass`` of a gateway is refused by itself."),

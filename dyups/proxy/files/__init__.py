@@ -6,4 +6,5 @@ filebody     sending them at the client's speed
 ranges       parts of them; conditions on a request
 tryfiles     the first of several
 autoindex    lists of folders
+precompressed  copies that are compressed already
 """

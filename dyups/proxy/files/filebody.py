@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from dyups.http1.chunked import chunk
 from dyups.proxy.answers import end_of_chunks
 from dyups.proxy.client import BodySink, ClientSide
+from dyups.proxy.filters.between import Between, holds, stop
 from dyups.proxy.plane import complain
 from dyups.proxy.serving import DISCARD
 
@@ -81,7 +82,7 @@ class FileBody:
         """Send ``head`` and what there is; who takes the rest of the request's body."""
         self._pending = head
         self._go_on()
-        return DISCARD if self._fd < 0 else self
+        return DISCARD if self._fd < 0 and not isinstance(self._client, Between) else self
 
     def _go_on(self) -> None:
         """Send until the client takes no more, a thread has to read, or all is sent."""
@@ -138,6 +139,12 @@ class FileBody:
         self._close()
         self._client.answered()
 
+    def broke_off(self, text: str) -> None:
+        """See :class:`~dyups.proxy.filters.coded.Source`."""
+        complain("error", self._client.context(text))
+        self._close()
+        self._client.cut()
+
     def _break_off(self, reason: str) -> None:
         complain("alert", self._client.context(f"{reason} while sending response to client"))
         self._close()
@@ -175,11 +182,13 @@ class FileBody:
         """Nothing more is read until the client takes more."""
 
     def client_resumed(self) -> None:
-        """The client takes more."""
-        self._go_on()
+        """The client takes more, of what is held on the way first."""
+        if not holds(self._client):
+            self._go_on()
 
     def client_gone(self) -> None:
         """Nobody wants the file any more."""
         self._gone = True
+        stop(self._client)
         if not self._reading:
             self._close()

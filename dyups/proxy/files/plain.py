@@ -2,7 +2,7 @@
 ``ngx_http_index_module``).
 
 Opening is done at once, as nginx does it; ``filebody`` sends, ``ranges`` reads what is asked for, ``autoindex`` lists
-folders.
+folders, ``precompressed`` has copies.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import errno
 import os
 import stat
 from itertools import count
+from typing import Any
 
 from dyups.config.model import Location
 from dyups.config.parser import encode
@@ -21,8 +22,12 @@ from dyups.proxy.exchange import Exchange
 from dyups.proxy.files.autoindex import listing
 from dyups.proxy.files.filebody import FileBody, Part
 from dyups.proxy.files.filepaths import path_of
+from dyups.proxy.files.precompressed import NO_COPY, Copy, precompressed
 from dyups.proxy.files.ranges import NotSatisfiable, Ranges, status_of_conditions, wanted_ranges
 from dyups.proxy.filters.added import format_date, without
+from dyups.proxy.filters.answerhead import AnswerHead
+from dyups.proxy.filters.coded import CodedClient
+from dyups.proxy.filters.coding import Coder
 from dyups.proxy.plane import complain
 from dyups.proxy.serving import DISCARD
 
@@ -33,6 +38,7 @@ _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EIN
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP})
 
 _LENGTH = frozenset({b"content-length"})
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 #: Numbers of boundaries, one for each answer with several parts.
 _boundaries = count(1)
@@ -41,7 +47,7 @@ _boundaries = count(1)
 class Files:
     """The files of one location."""
 
-    __slots__ = ("_default_type", "_indexes", "_settings", "_types")
+    __slots__ = ("_copies", "_default_type", "_indexes", "_settings", "_types")
 
     def __init__(self, location: Location) -> None:
         settings = location.settings.files
@@ -49,6 +55,7 @@ class Files:
         self._types = _TYPES if settings.types is None else settings.types
         self._default_type = encode(location.settings.default_type)
         self._indexes = settings.index
+        self._copies = precompressed(location.settings.compression)
 
     def serve(self, exchange: Exchange, body: bytes, ended: bool) -> BodySink:
         """The file, a way to it, or why there is none."""
@@ -64,13 +71,16 @@ class Files:
                 "alert", exchange.client.context(f'"alias" cannot be used where URI "{text}" was rewritten')
             )
             return _page(exchange, 500)
+        copy = NO_COPY if self._copies is None else self._copies.copy(exchange, path)
+        if copy.fd >= 0:
+            return self._send(exchange, copy.fd, os.fstat(copy.fd), copy)
         try:
             fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except (OSError, ValueError) as error:
             return self._unopened(exchange, path, error)
         status = os.fstat(fd)
         if stat.S_ISREG(status.st_mode) and exchange.head.method != b"POST":
-            return self._send(exchange, fd, status)
+            return self._send(exchange, fd, status, copy)
         os.close(fd)
         if stat.S_ISDIR(status.st_mode):
             return _slash_added(exchange)
@@ -128,39 +138,40 @@ class Files:
 
     # -- sending -----------------------------------------------------------------------------------------------------
 
-    def _send(self, exchange: Exchange, fd: int, status: os.stat_result) -> BodySink:
-        """The whole file, parts of it, or that it has not changed."""
+    def _send(self, exchange: Exchange, fd: int, status: os.stat_result, copy: Copy) -> BodySink:
+        """The whole file, parts of it, or that it has not changed; ``copy`` is what was found in its place."""
         size, changed = status.st_size, int(status.st_mtime)
         tag = b'"%x-%x"' % (changed, size) if self._settings.etag else b""
-        about = b"ETag: %b\r\n" % tag if tag else b""
-        if exchange.error_status in (0, 200):
-            about = b"Last-Modified: %b\r\n%b" % (format_date(changed), about)
+        about = (b"ETag: %b\r\n" % tag if tag else b"") + copy.vary
+        kind = self._type_of(exchange)
+        if exchange.error_status not in (0, 200):
+            return _send_parts(exchange, fd, 200, _entity(kind, size) + about + copy.lines, [(0, size)])
+        about = b"Last-Modified: %b\r\n%b" % (format_date(changed), about)
+        refusal = status_of_conditions(exchange.head, changed, tag, self._settings.if_modified_since)
+        if refusal:
+            os.close(fd)
+            return _conditional(exchange, refusal, about)
+        about += copy.lines
         ranges: Ranges = []
-        if exchange.error_status in (0, 200):
-            since = self._settings.if_modified_since
-            refusal = status_of_conditions(exchange.head, changed, tag, since)
-            if refusal:
-                os.close(fd)
-                return _conditional(exchange, refusal, about)
+        most = self._settings.max_ranges
+        if not _changes(exchange, _entity(kind, size) + about, size):
             try:
-                ranges = wanted_ranges(exchange.head, size, changed, tag, self._settings.max_ranges)
+                ranges = wanted_ranges(exchange.head, size, changed, tag, most)
             except NotSatisfiable:
                 os.close(fd)
                 answers.send_page(exchange.client, 416, b"Content-Range: bytes */%d\r\n" % size)
                 return DISCARD
-            if self._settings.max_ranges != 0:
-                about += b"Accept-Ranges: bytes\r\n" if not ranges else b""
-        kind = self._type_of(exchange.uri)
-        if exchange.carried is not None and exchange.carried.content_type:
-            kind = exchange.carried.content_type  # what a server says of it (X-Accel-Redirect)
-        if not ranges:
-            lines = _entity(kind, size) + about
-            return _send_parts(exchange, fd, 200, lines, [(0, size)])
-        return _send_ranges(exchange, fd, size, kind, about, ranges)
+        if ranges:
+            return _send_ranges(exchange, fd, size, kind, about, ranges)
+        if most != 0:
+            about += b"Accept-Ranges: bytes\r\n"
+        return _send_parts(exchange, fd, 200, _entity(kind, size) + about, [(0, size)])
 
-    def _type_of(self, uri: bytes) -> bytes:
+    def _type_of(self, exchange: Exchange) -> bytes:
         """The content type by the extension (``ngx_http_set_exten``); a name that begins with a dot has none."""
-        name, dot, extension = uri.rpartition(b"/")[2].rpartition(b".")
+        if exchange.carried is not None and exchange.carried.content_type:
+            return exchange.carried.content_type  # what a server says of it (X-Accel-Redirect)
+        name, dot, extension = exchange.uri.rpartition(b"/")[2].rpartition(b".")
         if not dot or not name:
             return self._default_type
         return self._types.get(extension.lower(), self._default_type)
@@ -195,8 +206,7 @@ def _send_ranges(
         place = (boundary, typed, first, after - 1, size)
         parts += [b"\r\n--%b\r\n%bContent-Range: bytes %d-%d/%d\r\n\r\n" % place, (first, after)]
     parts.append(b"\r\n--%b--\r\n" % boundary)
-    length = sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in parts)
-    lines = _entity(b"multipart/byteranges; boundary=%b" % boundary, length) + about
+    lines = _entity(b"multipart/byteranges; boundary=%b" % boundary, _size(parts)) + about
     return _send_parts(exchange, fd, 206, lines, parts)
 
 
@@ -205,15 +215,47 @@ def _send_parts(exchange: Exchange, fd: int, status: int, lines: bytes, parts: l
         os.close(fd)
         answers.send(exchange.client, status, b"", b"")
         return DISCARD
+    client = exchange.client
     adds = exchange.route.adds
     if adds is not None and adds.trails(exchange, exchange.error_status or status):
         lines = without(lines, _LENGTH) + answers.CHUNKED
     else:
         adds = None
-    head = answers.begin(exchange.client, status, lines)
+    lines = answers.lines_of(client, status, lines)
+    coder: Coder | None = None
+    if exchange.route.bodies is not None:
+        answer = AnswerHead(exchange, lines, _size(parts))
+        coder = exchange.route.bodies.begin(answer)
+        lines = answer.lines
     if exchange.head.method == b"HEAD":
         parts = []
-    return FileBody(exchange.client, fd, parts, adds).begin(head)
+    elif coder is not None:
+        return _send_coded(exchange, fd, lines, parts, coder)
+    return FileBody(client, fd, parts, adds).begin(answers.head_of(client, lines))
+
+
+def _size(parts: list[Part]) -> int:
+    return sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in parts)
+
+
+def _changes(exchange: Exchange, lines: bytes, size: int) -> bool:
+    """Will what is sent of the whole file be something else: then no part of it can be asked for."""
+    bodies = exchange.route.bodies
+    if bodies is None or not exchange.head.value(b"range"):
+        return False
+    return bodies.begin(AnswerHead(exchange, answers.lines_of(exchange.client, 200, lines), size)) is not None
+
+
+def _send_coded(exchange: Exchange, fd: int, lines: bytes, parts: list[Part], coder: Coder) -> BodySink:
+    """The file as ``coder`` makes it."""
+    client = exchange.client
+    adds = exchange.route.adds
+    framing = answers.framed(client)
+    trailers = (lambda: b"" if adds is None else adds.trailers(exchange)) if framing else None
+    coded: Any = CodedClient(client, coder, trailers, flushes=False)
+    coded.begin(answers.head_of(client, without(lines, _FRAMING) + framing), b"", False)
+    body = coded.source = FileBody(coded, fd, parts)
+    return body.begin(b"")
 
 
 def _entity(kind: bytes, length: int) -> bytes:

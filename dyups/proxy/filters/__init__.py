@@ -1,9 +1,21 @@
-"""What a location changes of what is forwarded.
+"""What a location changes of answers.
 
 shaping      which of these a location has
 headfilter   of servers' heads
 cookies      of cookies and redirects
 added        fields that a location adds
 accel        servers that send a request elsewhere
+between      what stands between an answer and its client
 pacing       answers that go out slowly
+
+Bodies that become others:
+
+bodies       which of these a location has, in which order
+answerhead   the head while they look at it
+gzipping     compression
+gunzipping   the reverse
+accepting    which clients take it
+coding       the coders themselves
+coded        an answer on its way through a coder
+relayed      servers' answers through it
 """

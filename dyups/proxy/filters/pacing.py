@@ -14,6 +14,7 @@ from dyups.config.values import parse_size
 from dyups.errors import ConfigError
 from dyups.proxy.client import ClientSide
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.filters.between import Between, holds
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
@@ -69,12 +70,12 @@ def pace(relay: Relay, rate: int, after: int = 0) -> None:
         relay.client = made
 
 
-class PacedClient:
-    """The client of one answer (:class:`~dyups.proxy.client.ClientSide`), which ``rate`` bytes a second may reach."""
+class PacedClient(Between):
+    """The client of one answer, which ``rate`` bytes a second may reach."""
 
     def __init__(self, relay: Relay, client: ClientSide, rate: int, after: int) -> None:
+        super().__init__(client)
         self._relay = relay
-        self._client = client
         self._rate = rate
         self._allowance = float(after + rate)
         self._clock = client.plane.deadlines
@@ -82,17 +83,15 @@ class PacedClient:
         self._queue = bytearray()
         self._timer: IDelayedCall | None = None
         self._end: str = ""
-        self.plane = client.plane
-        self.exchange = client.exchange
-
-    def __getattr__(self, name: str) -> Any:
-        """Whatever is not about pace."""
-        return getattr(self._client, name)
 
     @property
     def write_blocked(self) -> bool:
         """Something waits already."""
         return bool(self._queue) or self._client.write_blocked
+
+    def holds(self) -> bool:
+        """See :meth:`Between.holds`: the timer goes on with what waits here."""
+        return holds(self._client) or bool(self._queue)
 
     # -- what the relay sends ------------------------------------------------------------------------------------
 
@@ -168,6 +167,7 @@ class PacedClient:
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
+        super().stop()
 
     # -- what ends the pace ----------------------------------------------------------------------------------------
 

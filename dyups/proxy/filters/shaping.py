@@ -12,8 +12,10 @@ from dyups.config.proxying import Change, ProxyingSettings
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.filters.accel import Accel
 from dyups.proxy.filters.added import added_fields
+from dyups.proxy.filters.bodies import body_filters
 from dyups.proxy.filters.headfilter import OURS, ServerHeadFilter, redirect_rules
 from dyups.proxy.filters.pacing import Rates
+from dyups.proxy.filters.relayed import ChangedAnswers
 from dyups.proxy.forward.binding import LocalAddresses
 from dyups.proxy.forward.plan import ForwardPlan
 
@@ -71,4 +73,7 @@ def _shape_answers(plan: ForwardPlan, location: Location, settings: ProxyingSett
         plan.for_marked = found
     if OURS.intersection(name.lower().encode() for name in settings.proxy_pass_header):
         plan.start = found.start
+    bodies = body_filters(location.settings)
+    if bodies is not None:
+        plan.bodies = ChangedAnswers(bodies)
     plan.accel = Accel(settings.proxy_ignore_headers, found.line)

@@ -10,6 +10,7 @@ waiting      a request that waits for a server to have room
 requesthead  the head that is sent to a server
 requestbody  a request's body, framed and kept
 peerlink     a connection to a server
+pairing      a client and its server: who waits for whom
 binding      connections from an address of ours
 relay        an answer on its way to the client
 departed     clients that leave

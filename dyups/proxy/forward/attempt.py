@@ -19,7 +19,8 @@ from dyups.errors import HandshakeFailed
 from dyups.proxy.client import ClientSide
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.exchange import AttemptRecord, nobody_asked
-from dyups.proxy.filters.pacing import PacedClient, pace
+from dyups.proxy.filters.between import stop
+from dyups.proxy.filters.pacing import pace
 from dyups.proxy.forward.departed import depart
 from dyups.proxy.forward.faults import NOT_IDEMPOTENT, Fault
 from dyups.proxy.forward.peerlink import HEAD, TUNNEL, LinkFactory, PeerLink
@@ -71,8 +72,7 @@ class Forwarding(RequestBody):
         self._group = group
         self._tried = NOT_TRIED
         self._ended = ended
-        self._sent = False
-        self._reused = False
+        self._sent = self._reused = False
         self._replayable = True
         self._held = 0
         self._chunks_out = False
@@ -382,8 +382,7 @@ class Forwarding(RequestBody):
 
     def client_gone(self) -> None:
         """The client left: the server need not go on, unless the location wants it to."""
-        if isinstance(self.client, PacedClient):
-            self.client.stop()
+        stop(self.client)
         if self.peer is not None and self._ended and self._plan.ignores_abort:
             depart(self)
             return

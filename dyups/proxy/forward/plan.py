@@ -102,6 +102,14 @@ def cookies_for(upstream: str, plane: DataPlane) -> Getter | None:
     return read
 
 
+class ChangesBodies(Protocol):
+    """What a location changes of the bodies of answers; ``filters.relayed`` has the one that runs."""
+
+    def pass_on(self, relay: Relay, head: ResponseHead, rest: bytes) -> None:
+        """Pass the answer on, of whose body ``rest`` has come."""
+        ...
+
+
 class HeadEdits(Protocol):
     """Changes a server's head before anything else is done with it; ``script`` has those that run."""
 
@@ -115,6 +123,7 @@ class ForwardPlan:
 
     __slots__ = (
         "accel",
+        "bodies",
         "connect_timeout",
         "edits",
         "filter",
@@ -152,6 +161,8 @@ class ForwardPlan:
         """Changes the beginning of the answer's head, ``Server`` and ``Date`` (``proxy_pass_header``)."""
         self.edits: HeadEdits | None = None
         """Scripts and hooks that change heads of servers."""
+        self.bodies: ChangesBodies | None = None
+        """What is done with bodies of answers."""
         self.accel: Accelerates | None = None
         """What is done of what servers say by ``X-Accel-…``."""
         self.shape: Shape | None = None

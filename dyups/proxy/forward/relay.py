@@ -16,15 +16,12 @@ from dyups.http1.reasons import status_line
 from dyups.http1.response import ResponseHead
 from dyups.proxy.answers import CHUNKED, end_of_chunks
 from dyups.proxy.client import ClientSide
-from dyups.proxy.deadlines import NEVER
-from dyups.proxy.exchange import AttemptRecord
+from dyups.proxy.exchange import AttemptRecord, Exchange
 from dyups.proxy.filters.accel import intercept, pass_hints
 from dyups.proxy.forward.faults import Fault
+from dyups.proxy.forward.pairing import Pairing
 from dyups.proxy.forward.peerlink import CLOSE, HEAD, TUNNEL, PeerLink
-from dyups.proxy.forward.plan import ForwardPlan
-from dyups.proxy.plane import DataPlane, complain
-from dyups.upstream.group import Group
-from dyups.upstream.peer import Peer
+from dyups.proxy.plane import complain
 from dyups.upstream.tally import Tally
 
 #: A number of requests beyond any ``keepalive_requests``: such a link is closed when it is given back.
@@ -39,57 +36,22 @@ class HeadTaker(Protocol):
         ...
 
 
-class Relay:
-    """The way back: from ``link`` to ``client``.  ``peer`` is None while no server works for the client."""
+class Relay(Pairing):
+    """The way back: from ``link`` to ``client``."""
 
-    __slots__ = (
-        "_body",
-        "_chunks_out",
-        "_ended",
-        "_group",
-        "_plan",
-        "_record",
-        "_taker",
-        "_trailed",
-        "client",
-        "link",
-        "peer",
-        "plane",
-    )
-
-    _plan: ForwardPlan
-    _group: Group
-    _ended: bool
+    __slots__ = ("_body", "_chunks_out", "_crowded", "_record", "_taker", "_trailed")
 
     def __init__(self, client: ClientSide, taker: HeadTaker | None = None) -> None:
-        self.client = client
+        super().__init__(client)
         self._taker = taker
-        self.plane: DataPlane = client.plane
-        self.peer: Peer | None = None
-        self.link: PeerLink | None = None
         self._body: list[bytes] = []
         """What is kept of the request's body, as it goes out."""
         self._chunks_out = False
+        self._crowded = False
+        """Something came behind the answer, which makes the connection suspect."""
         self._trailed: ChunkedReader | None = None
         """Reads the body whose trailer fields are passed on."""
         self._record: AttemptRecord | None = None
-
-    def failed(self, fault: Fault, detail: str = "") -> None:
-        """The attempt failed before anything was sent to the client; ``attempt`` decides what follows."""
-        raise RuntimeError("a relay alone cannot try another server")
-
-    def passes_over(self, fault: Fault) -> bool:
-        """The answer itself is ``fault``: has another server been asked instead; ``attempt`` decides."""
-        raise RuntimeError("a relay alone cannot try another server")
-
-    @property
-    def plan(self) -> ForwardPlan:
-        """How the location forwards."""
-        return self._plan
-
-    def held_body(self) -> bytes | None:
-        """What came of the request's body so far, None where it is not kept."""
-        return None
 
     def hints_came(self, head: ResponseHead) -> None:
         """103 (RFC 8297): a head before the one that counts."""
@@ -134,34 +96,21 @@ class Relay:
             head = edited
         if not self._ended:
             client.close_after()  # the server answered before it had the whole request
-        length = head.content_length
-        no_body = exchange.head.method == b"HEAD" or status == 204 or status == 304
-        bare = exchange.error_status == 204 or exchange.error_status == 304  # error_page says so
-        swapped = bare or (self._plan.shape is not None and self._plan.shape.swaps_head(exchange))
-        if no_body or swapped:
-            # RFC 9110 section 8.6: 204 has no Content-Length, whatever the server says.
-            told = b"Content-Length: %d\r\n" % (length if no_body else 0)
-            tells = (length >= 0 or swapped) and status != 204 and not bare
-            self._write_head(head, told if tells else b"", b"")
-            self._finish(head.keep_alive and not rest and not swapped)
-        elif length >= 0:
-            self._answer_length(head, length, rest, link)
+        bodies = self._plan.bodies
+        if bodies is None or self._taker is not None:
+            self.answer(head, self.lines(head), rest)
         else:
-            self._answer_unknown(head, rest, link)
+            bodies.pass_on(self, head, rest)
 
-    def _write_head(self, head: ResponseHead, framing: bytes, body: bytes) -> None:
-        """Send the head, with the line that tells the body's length (if any) and what there is of the body."""
-        client = self.client
+    def lines(self, head: ResponseHead) -> bytes:
+        """The lines of the head for the client, each with its line end; what frames the body is not among them."""
+        sent_on = head.sent_on
         if self._taker is not None:
-            self._taker.begin_answer(head, body)
-            return
-        exchange = client.exchange
+            return sent_on
+        exchange = self.client.exchange
         plan = self._plan
-        line = head.status_line
         if exchange.error_status:
             exchange.status = exchange.error_status
-            line = status_line(exchange.status)
-        sent_on = head.sent_on
         if plan.filter is not None:
             sent_on = plan.filter.lines(exchange, head)
         elif head.marked and plan.for_marked is not None:
@@ -169,71 +118,131 @@ class Relay:
         if self._group.sticky is not None and self.peer is not None:
             sent_on = self._group.sticky.answer(exchange, self.peer, exchange.status, sent_on)
         exchange.sent = sent_on
+        return sent_on if exchange.carried is None else exchange.carried.lines + sent_on
+
+    def bodiless(self, head: ResponseHead) -> bool:
+        """Does the client get no body, whatever the server sends?"""
+        exchange = self.client.exchange
+        status = head.status
+        return exchange.head.method == b"HEAD" or status == 204 or status == 304 or self._drops_body(exchange)
+
+    def _drops_body(self, exchange: Exchange) -> bool:
+        """The server sends a body that is not the client's, or none where the client should have one."""
+        if exchange.error_status == 204 or exchange.error_status == 304:  # error_page says so
+            return True
+        return self._plan.shape is not None and self._plan.shape.swaps_head(exchange)
+
+    def answer(self, head: ResponseHead, lines: bytes, rest: bytes, told: bool = True) -> None:
+        """Pass on ``head`` as ``lines``, and the body as it comes.
+
+        A head alone tells the body's length if it is to be ``told``.
+        """
+        if self.bodiless(head):
+            self._answer_bare(head, lines, rest, told)
+            return
+        body = self.first_of(head, rest)
+        if body is None:
+            return
+        framing = self._framing(head)
+        if self._chunks_out:
+            body = chunk(body) if body else b""
+            if self.whole():
+                body += self._last_chunk()
+        self._write_head(head, lines, framing, body)
+        self.await_rest(head)
+
+    def _answer_bare(self, head: ResponseHead, lines: bytes, rest: bytes, told: bool) -> None:
+        exchange = self.client.exchange
+        status, length = head.status, head.content_length
+        drops = self._drops_body(exchange)
+        framing = b""
+        # RFC 9110 section 8.6: 204 has no Content-Length, whatever the server says.
+        if told and status != 204 and exchange.error_status != 204 and exchange.error_status != 304:
+            if exchange.head.method != b"HEAD" and status != 304:
+                length = 0
+            if length >= 0:
+                framing = b"Content-Length: %d\r\n" % length
+        self._write_head(head, lines, framing, b"")
+        self._finish(head.keep_alive and not rest and not drops)
+
+    def head_of(self, head: ResponseHead, lines: bytes, framing: bytes, body: bytes = b"") -> bytes:
+        """The whole head for the client, and ``body`` behind it."""
+        exchange = self.client.exchange
+        plan = self._plan
+        line = status_line(exchange.status) if exchange.error_status else head.status_line
         start = self.plane.head_start(line, plan.server_tokens)
         if plan.start is not None:
             start = plan.start(start, head)
-        if exchange.carried is not None:
-            sent_on = exchange.carried.lines + sent_on
-        message = b"".join((start, sent_on, framing, client.answer_tail(), body))
-        size = len(body)
-        exchange.head_sent = len(message) - size
-        exchange.body_sent = size
+        made = b"".join((start, lines, framing, self.client.answer_tail(), body))
+        exchange.head_sent = len(made) - len(body)
+        return made
+
+    def _write_head(self, head: ResponseHead, lines: bytes, framing: bytes, body: bytes) -> None:
+        """Send the head, with the line that tells the body's length (if any) and what there is of the body."""
+        client = self.client
+        if self._taker is not None:
+            self._taker.begin_answer(head, body)
+            return
+        message = self.head_of(head, lines, framing, body)
+        client.exchange.body_sent = len(body)
         client.write(message)
 
-    def _answer_length(self, head: ResponseHead, length: int, rest: bytes, link: PeerLink) -> None:
-        left = length - len(rest)
-        body = rest if left >= 0 else rest[:length]
-        framing = b"Content-Length: %d\r\n" % length
-        exchange = self.client.exchange
-        adds = exchange.route.adds
-        if (
-            adds is not None
-            and self._taker is None
-            and adds.trails(exchange, exchange.error_status or head.status)
-        ):
-            self._chunks_out = True  # for fields of ours behind the body (add_trailer)
-            framing = CHUNKED
-            body = chunk(body) if body else b""
-        if left > 0:
-            link.await_length(left)
-            self._write_head(head, framing, body)
-            self._body_goes_on(head, link)
-        else:
-            self._write_head(head, framing, body + self._last_chunk() if self._chunks_out else body)
-            self._finish(head.keep_alive and left == 0)
+    # -- its body ------------------------------------------------------------------------------------------------
 
-    def _answer_unknown(self, head: ResponseHead, rest: bytes, link: PeerLink) -> None:
-        """A body whose length nobody knows yet: chunked towards HTTP/1.1 clients, else ended by closing."""
-        client = self.client
-        reader: ChunkedReader | None = None
-        if head.chunked:
-            reader = ChunkedReader()
-            try:
-                rest = reader.feed(rest)
-            except BadChunk as error:
-                self.failed(Fault.BAD_HEAD, f"upstream sent invalid chunked response: {error}")
-                return
-        body = rest
-        framing = b""
-        self._chunks_out = self._taker is None and client.exchange.head.minor == 1
-        self._trailed = reader if self._plan.trailers else None
-        if self._chunks_out:
-            framing = CHUNKED
-            body = chunk(rest) if rest else b""
-        else:
-            client.close_after()
-        if reader is None:
+    def first_of(self, head: ResponseHead, rest: bytes) -> bytes | None:
+        """What ``rest`` has of the body; the link awaits what is missing.  None where it can be no body: it failed."""
+        link = self.link
+        assert link is not None
+        length = head.content_length
+        self._trailed = None
+        if length >= 0:
+            left = length - len(rest)
+            if left > 0:
+                link.await_length(left)
+            self._crowded = left < 0
+            return rest if left >= 0 else rest[:length]
+        if not head.chunked:
             link.state = CLOSE
-        elif reader.rest is None:
+            return rest
+        reader = ChunkedReader()
+        try:
+            body = reader.feed(rest)
+        except BadChunk as error:
+            self.failed(Fault.BAD_HEAD, f"upstream sent invalid chunked response: {error}")
+            return None
+        if self._plan.trailers:
+            self._trailed = reader
+        if reader.rest is None:
             link.await_chunks(reader)
         else:
-            self._write_head(head, framing, body + self._last_chunk() if self._chunks_out else body)
-            self._finish(head.keep_alive and not reader.rest)
-            return
-        self._write_head(head, framing, body)
-        self._body_goes_on(head, link)
+            self._crowded = bool(reader.rest)
+        return body
 
-    def _body_goes_on(self, head: ResponseHead, link: PeerLink) -> None:
+    def whole(self) -> bool:
+        """Is what came all of the answer?"""
+        return self.link is not None and self.link.state == HEAD
+
+    def _framing(self, head: ResponseHead) -> bytes:
+        """How the body is framed for the client: the line that says so."""
+        exchange = self.client.exchange
+        if head.content_length >= 0:
+            adds = exchange.route.adds
+            if adds is None or self._taker is not None or not adds.trails(exchange, exchange.status):
+                return b"Content-Length: %d\r\n" % head.content_length
+        elif self._taker is not None or exchange.head.minor != 1:
+            self.client.close_after()
+            return b""
+        self._chunks_out = True
+        return CHUNKED
+
+    def await_rest(self, head: ResponseHead) -> None:
+        """The head is out: the answer is complete, or the rest of its body is awaited, or it has failed already."""
+        link = self.link
+        if link is None:
+            return
+        if link.state == HEAD:
+            self._finish(head.keep_alive and not self._crowded)
+            return
         if not head.keep_alive:
             link.requests = _NOT_AGAIN
         if self.client.write_blocked:
@@ -261,13 +270,17 @@ class Relay:
         self._finish(not beyond)
 
     def _last_chunk(self) -> bytes:
-        """The end of a chunked body, with the server's trailer fields where they are passed on, and with our own."""
+        """The end of a chunked body."""
+        if self._trailed is None and self.client.exchange.route.adds is None:
+            return LAST_CHUNK
+        return end_of_chunks(self.trailers())
+
+    def trailers(self) -> bytes:
+        """The lines behind a chunked body: the server's where they are passed on, and our own."""
         trailed, self._trailed = self._trailed, None
         adds = self.client.exchange.route.adds
-        if trailed is None and adds is None:
-            return LAST_CHUNK
         theirs = b"" if trailed is None else trailed.trailer_lines()
-        return end_of_chunks(theirs + (b"" if adds is None else adds.trailers(self.client.exchange)))
+        return theirs + (b"" if adds is None else adds.trailers(self.client.exchange))
 
     def body_ended(self) -> None:
         """The server closed, which ends a body without a length."""
@@ -334,9 +347,6 @@ class Relay:
             if peer.pool.queue is not None:
                 peer.pool.queue.released()
 
-    def _upstream(self) -> bytes:
-        return self.peer.name if self.peer is not None else b""
-
     # -- tunnels -------------------------------------------------------------------------------------------------
 
     def _switch(self, head: ResponseHead, rest: bytes, link: PeerLink) -> None:
@@ -368,30 +378,3 @@ class Relay:
             peer.note_success()
         self._drop()
         self.client.end_tunnel()
-
-    # -- pace and time -------------------------------------------------------------------------------------------
-
-    def client_paused(self) -> None:
-        """The client takes no more for now: neither do we from the server."""
-        link = self.link
-        if link is not None:
-            link.pause()
-            self.set_deadline(link)
-
-    def client_resumed(self) -> None:
-        """The client takes more."""
-        link = self.link
-        if link is not None:
-            link.resume()
-            if self.link is link:
-                self.set_deadline(link)
-
-    def set_deadline(self, link: PeerLink) -> None:
-        """How long ``link`` may stay as it is; for whenever more has changed than that a piece came."""
-        now = self.plane.deadlines.now
-        if link.blocked:
-            link.deadline = now + self._plan.send_timeout
-        elif link.paused or (link.state == HEAD and not self._ended):
-            link.deadline = NEVER  # the client's own send_timeout, or client_body_timeout, counts
-        else:
-            link.deadline = now + self._plan.read_timeout

@@ -9,6 +9,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config import model
+from dyups.config.compression import CompressionSettings
 from dyups.config.directives import Call, Context, Effect, all_entries, check, find, read
 from dyups.config.directives.entry import Fields
 from dyups.config.parser import Directive
@@ -20,6 +21,7 @@ from tests.config.helpers import message_of
 DERIVED = {
     ("LocationSettings", "access"),  # a family of its own
     ("LocationSettings", "answers"),
+    ("LocationSettings", "compression"),
     ("LocationSettings", "files"),
     ("LocationSettings", "proxying"),
     ("LocationSettings", "realip"),
@@ -36,6 +38,7 @@ FAMILIES = (
     model.DyupsSettings,
     model.UpstreamSpec,
     AnswerSettings,
+    CompressionSettings,
     FileSettings,
 )
 
