@@ -27,6 +27,7 @@ from dyups.config.model import (
     ServerSettings,
     ServerTls,
     UpstreamSpec,
+    VisitingSettings,
     fold,
 )
 from dyups.config.names import NO_NAME, parse_server_name
@@ -119,19 +120,18 @@ def build_server(directive: Directive, scope: Scope, outer: Values) -> tuple[Ser
     """One checked ``server`` directive, and where it listens; raises ConfigError with a place."""
     values, structure = read_block(directive.block or (), Context.SERVER, scope, outer)
     structure = take_files(structure, values, scope, None)
+    own = tuple(name for item in structure if item.name == "server_name" for name in _names(item))
+    values.store(VisitingSettings, {"names": own}, inherited=True)
     inside = Inside(scope, values)
     listens: list[ListenSpec] = []
-    names: list[ServerName] = []
     for item in structure:
         if item.name == "listen":
             listens.append(parse_listen(item))
-        elif item.name == "server_name":
-            names += _names(item)
-        else:
+        elif item.name != "server_name":
             inside.add(item)
     check_duplicates(inside.locations)
     server = Server(
-        tuple(names) or (NO_NAME,),
+        own or (NO_NAME,),
         values.make(ServerSettings),
         values.make(LocationSettings),
         tuple(inside.locations),

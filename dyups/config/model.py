@@ -39,6 +39,7 @@ from dyups.config.template import Template as Template
 from dyups.config.tls import PROXY_DEFAULTS, SERVER_DEFAULTS
 from dyups.config.tls import ProxyTls as ProxyTls
 from dyups.config.tls import ServerTls as ServerTls
+from dyups.config.visiting import VisitingSettings as VisitingSettings
 from dyups.interfaces import Address, Getter
 
 # -- what a location does ----------------------------------------------------------------------------------------
@@ -162,6 +163,7 @@ class LocationSettings:
         "scripts": LocationScripts,
         "proxying": ProxyingSettings,
         "realip": RealIpSettings,
+        "visiting": VisitingSettings,
         "limits": LimitSettings,
     }
     """Fields that are settings of a module of their own."""
@@ -189,6 +191,7 @@ class LocationSettings:
     lingering_timeout: float = 5.0
     proxying: ProxyingSettings = field(default_factory=ProxyingSettings)
     realip: RealIpSettings = field(default_factory=RealIpSettings)
+    visiting: VisitingSettings = field(default_factory=VisitingSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     proxy_connect_timeout: float = 60.0
     proxy_http_version: str = "1.1"

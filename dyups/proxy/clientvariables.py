@@ -11,6 +11,8 @@ import struct
 import time
 
 from dyups.interfaces import Getter
+from dyups.proxy.access.referers import invalid_referer
+from dyups.proxy.access.securelinks import secure_link, secure_link_expires
 from dyups.proxy.exchange import Exchange
 
 #: What ``struct tcp_info`` of <linux/tcp.h> begins with: eight bytes, then numbers of four.
@@ -62,6 +64,9 @@ GETTERS: dict[str, Getter] = {
     "date_gmt": lambda x: _date(time.gmtime(), "GMT"),
     "date_local": lambda x: _date(time.localtime(), "%Z"),
     "http3": lambda x: b"",
+    "invalid_referer": invalid_referer,
     "is_request_port": lambda x: b":" if _request_port(x) else b"",
     "request_port": _request_port,
+    "secure_link": secure_link,
+    "secure_link_expires": secure_link_expires,
 }

@@ -21,6 +21,7 @@
     realip    proxies in front
     limits    rates and numbers of requests
     status    what was counted
+    visiting  where clients come from
     dyups     the module's own
     idle      what only says more about something that is not there
     known     nginx's directives that are refused
@@ -57,6 +58,7 @@ from dyups.config.directives import (
     sticky,
     tls,
     upstream,
+    visiting,
 )
 from dyups.config.directives import check as checks
 from dyups.config.directives.entry import Call, Context, Effect, Entry
@@ -90,6 +92,7 @@ def all_entries() -> Iterator[Entry]:
         realip,
         limits,
         status,
+        visiting,
         scripts,
         idle,
         known,

@@ -148,7 +148,8 @@ _LOCATION: tuple[Entry, ...] = (
         "keepalive_disable",
         word_set(frozenset({"none", "msie6", "safari"}), "none"),
         "msie6",
-        "Browsers whose connections are not kept: old versions of Internet Explorer after a ``POST``, Safari on Mac OS X.",
+        "Browsers whose connections are not kept: old versions of Internet Explorer after a ``POST``, Safari on Mac "
+        "OS X.",
     ),
     _location(
         "keepalive_min_timeout",

@@ -42,10 +42,9 @@ _FAMILIES: dict[str, str] = {
     """,
     "Access": """
         auth_jwt auth_jwt_claim_set auth_jwt_header_set auth_jwt_key_file auth_jwt_key_request
-        auth_jwt_leeway auth_jwt_type limit_req_whitelist limit_zone referer_hash_bucket_size
-        referer_hash_max_size secure_link secure_link_md5 secure_link_secret sysguard sysguard_cpu
+        auth_jwt_leeway auth_jwt_type limit_req_whitelist limit_zone sysguard sysguard_cpu
         sysguard_free sysguard_interval sysguard_load sysguard_log_level sysguard_mem sysguard_mode
-        sysguard_rt sysguard_swap user_agent valid_referers
+        sysguard_rt sysguard_swap user_agent
     """,
     "Logs and status": """
         api health_check match ntlm queue req_status req_status_bypass req_status_lazy

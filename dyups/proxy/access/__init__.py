@@ -7,5 +7,7 @@ passwords    password files
 authrequest  the word of another location; mirrors
 limits       rates and numbers of requests
 realip       where clients behind a proxy are
+referers     where requests come from
+securelinks  links that somebody made who knows the secret
 announced    connections that a proxy announces (the PROXY protocol)
 """

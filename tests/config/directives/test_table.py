@@ -23,6 +23,7 @@ DERIVED = {
     ("LocationSettings", "answers"),
     ("LocationSettings", "compression"),
     ("LocationSettings", "files"),
+    ("LocationSettings", "visiting"),
     ("LocationSettings", "proxying"),
     ("LocationSettings", "realip"),
     ("LocationSettings", "limits"),
