@@ -25,6 +25,8 @@ CONFIG = """
     server {{ listen 127.0.0.1:{a}; location / {{ echo a; }} }}
     server {{ listen 127.0.0.1:{b}; location / {{ echo b; }} }}
 """
+LONGEST = 5 * BOUND
+"""Seconds after which no reply is waited for: tests have servers think for a while, though never as long."""
 DUMP = "dyups_upstream_conf conf/upstream.conf; include conf/upstream.conf;"
 
 
@@ -47,9 +49,9 @@ class Talk(Protocol):
         self.closed = False
 
     def ask(self, target: str, host: str = "x", method: str = "GET", body: str = "") -> Deferred[Reply]:
-        """Send a request; fires with its reply, fails when the connection ends before."""
+        """Send a request; fires with its reply, fails when the connection ends before, or nothing ever comes."""
         assert self._reply is None
-        self._reply = Deferred()
+        self._reply = Deferred().addTimeout(LONGEST, reactor)
         length = f"Content-Length: {len(body)}\r\n" if body else ""
         self.transport.write(f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n{length}\r\n{body}".encode())
         reply = self._reply
