@@ -31,6 +31,7 @@ class ListenSpec:
     default_server: bool = False
     proxy_protocol: bool = False
     ssl: bool = False
+    http2: bool = False
     options: dict[str, Any] = field(default_factory=dict)
     """Options of the socket: only one ``listen`` of an address may have them."""
     has_options: bool = False
@@ -60,7 +61,8 @@ def _parameter(spec: ListenSpec, parameter: str) -> None:
         spec.proxy_protocol = True
         return
     if parameter == "http2":
-        return  # deprecated in nginx too; whoever could speak it hears in the handshake that we do not
+        spec.http2 = True
+        return
     if parameter in _REFUSED:
         raise ConfigError(f'the "{parameter}" parameter of the "listen" directive is not supported')
     spec.has_options = True
@@ -106,6 +108,7 @@ class ListenTable:
             raise spec.directive.error(f"a duplicate listen {spec.address}")
         socket.servers.append(server)
         socket.ssl = socket.ssl or spec.ssl
+        socket.http2 = socket.http2 or spec.http2
         socket.proxy_protocol = socket.proxy_protocol or spec.proxy_protocol
         if spec.default_server:
             if socket.has_default:
@@ -125,6 +128,7 @@ class ListenTable:
                 socket.default_server,
                 proxy_protocol=socket.proxy_protocol,
                 ssl=socket.ssl,
+                http2=socket.http2,
                 **socket.options,
             )
             for address, socket in self._sockets.items()
@@ -141,4 +145,5 @@ class _Socket:
     has_options: bool = False
     proxy_protocol: bool = False
     ssl: bool = False
+    http2: bool = False
     options: dict[str, Any] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from typing import ClassVar
 from dyups.config.access import AccessSettings as AccessSettings
 from dyups.config.compression import CompressionSettings as CompressionSettings
 from dyups.config.defined import Defined
+from dyups.config.http2 import Http2Settings as Http2Settings
 from dyups.config.limits import LimitSettings as LimitSettings
 from dyups.config.limits import LimitZone as LimitZone
 from dyups.config.matching import Regex
@@ -269,6 +270,7 @@ class ServerName:
 class ServerSettings:
     """What may be said per server; the default server's hold until the Host is known, as in nginx."""
 
+    FAMILIES: ClassVar[dict[str, type]] = {"http2": Http2Settings}
     client_header_buffer_size: int = 1024
     client_header_timeout: float = 60.0
     large_client_header_buffers: tuple[int, int] = (4, 8192)
@@ -276,6 +278,7 @@ class ServerSettings:
     ignore_invalid_headers: bool = True
     underscores_in_headers: bool = False
     merge_slashes: bool = True
+    http2: Http2Settings = field(default_factory=Http2Settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +306,8 @@ class Listen:
     ipv6only: bool = True
     proxy_protocol: bool = False
     ssl: bool = False
+    http2: bool = False
+    """``listen … http2``: every server behind it speaks HTTP/2."""
 
 
 def inner_locations(block: Server | Location) -> tuple[Location, ...]:

@@ -43,13 +43,15 @@ MOST_AHEAD: Final = 65536
 class ClientConnection(ClientPhases):
     """One connection of a client to ``routes``."""
 
-    __slots__ = ("_body_left", "_reader", "_started_head")
+    __slots__ = ("_body_left", "_counted", "_reader", "_started_head")
 
     def __init__(self, plane: DataPlane, routes: ListenRoutes) -> None:
         super().__init__(plane, routes)
         self._body_left = 0
         self._reader: ChunkedReader | None = None
         self._started_head = False
+        self._counted = 1
+        """How many connections it is: 0 for a part of another one."""
 
     # -- life --------------------------------------------------------------------------------------------------
 
@@ -68,6 +70,20 @@ class ClientConnection(ClientPhases):
             set_no_delay(self.routes.no_delay)
         transport.registerProducer(self, True)  # type: ignore[attr-defined]
 
+    def carry(self, face: ClientConnection, transport: ITransport, nth: int) -> None:
+        """Serve the ``nth`` request of ``face``, which carries several at a time: ``transport`` is its part of it.
+
+        The head comes by :meth:`serve_head` or :meth:`refuse_head`; the transport ends with the answer.
+        """
+        self.transport = transport
+        self.write = transport.write
+        self._counted = 0
+        self._close = True
+        self._number, self._since, self._requests = face._number, face._since, nth - 1
+        self.secured, self.announced = face.secured, face.announced
+        self._client_address, self._local_address = face.connection_address(), face.local_address()
+        self.plane.deadlines.watch(self)
+
     def connectionMade(self) -> None:
         """``makeConnection`` does it all."""
 
@@ -81,7 +97,7 @@ class ClientConnection(ClientPhases):
         self.write = ignore
         self.deadline = NEVER
         self.plane.deadlines.forget(self)
-        self.plane.counters.active -= 1
+        self.plane.counters.active -= self._counted
         sink, self._sink = self._sink, DISCARD
         done = self._answered and state != TUNNEL
         if not done:
@@ -197,6 +213,16 @@ class ClientConnection(ClientPhases):
             self._refuse_head(refusal)
             return
         self._ahead = data[head.length :]
+        self.serve_head(head)
+
+    def refuse_head(self, line: bytes, refusal: RequestRefused) -> None:
+        """Nobody can serve the request whose head began with ``line``."""
+        self._unread(line)
+        self._refuse_head(refusal)
+
+    def serve_head(self, head: RequestHead) -> None:
+        """A head was read: route it, serve it; what follows it is in ``_ahead`` or yet to come."""
+        exchange = self.exchange
         self._started_head = False
         self._requests += 1
         self._answered = False
@@ -261,7 +287,7 @@ class ClientConnection(ClientPhases):
             self._paused = False
         # RFC 9110 section 10.1.1: without 100 the client may leave the body away, so that nobody knows what comes next.
         asks = head.expects_continue and not data
-        self._close = asks and not ended
+        self._close = self._close or (asks and not ended)
         sink = self._serve(piece, ended, max(head.content_length, len(piece)))
         if not self._answered:
             if self._sink is DISCARD:

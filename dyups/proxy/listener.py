@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IAddress, IProtocolFactory
 from zope.interface import implementer
@@ -13,14 +14,17 @@ from dyups.proxy.downstream import ClientConnection
 from dyups.proxy.plane import DataPlane
 from dyups.proxy.route import ListenRoutes, Maker
 from dyups.proxy.secure.secured import SecuredClient
-from dyups.tls.terms import Handshake, ListenTerms, TermsTable
+from dyups.tls.terms import Handshake, ListenTerms, TermsTable, speaks_http2
+
+if TYPE_CHECKING:
+    from dyups.proxy.http2.opening import Switch
 
 
 @implementer(IProtocolFactory)
 class Listener:
     """Twisted's factory for the connections to one address."""
 
-    __slots__ = ("_terms", "listen", "plane", "routes")
+    __slots__ = ("_inner", "_terms", "listen", "plane", "routes")
 
     noisy = False
     asks_address = False
@@ -37,14 +41,36 @@ class Listener:
         if listen.ssl:
             self._terms = ListenTerms(listen, table or TermsTable())
             self._terms.chosen = self._chosen
+        self._inner = self._maker()
+        """What the transport of a client's connection gets as its protocol, where that is not the connection itself."""
+
+    def _maker(self) -> Callable[[ClientConnection], Any] | None:
+        terms, switch = self._terms, self._switch()
+        if terms is not None:
+            return lambda client: SecuredClient(client, terms, switch)
+        if switch is None:
+            return None
+        from dyups.proxy.http2.opening import Prefaced
+
+        return lambda client: Prefaced(client, switch)
+
+    def _switch(self) -> Switch | None:
+        """How connections become HTTP/2, where that is spoken; loaded here alone, for it takes its time."""
+        listen = self.listen
+        servers = listen.servers if listen.ssl else (listen.default_server,)
+        if not any(speaks_http2(listen, server) for server in servers):
+            return None
+        from dyups.proxy.http2.opening import switch_of
+
+        return switch_of(listen, self.routes)
 
     def _chosen(self, handshake: Handshake) -> ServerTls:
         return self.routes.known_as(handshake.server_name, handshake.exchange).tls
 
-    def buildProtocol(self, addr: IAddress | None) -> ClientConnection | SecuredClient | Announced:
-        """A client connected."""
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """A client connected: its ``ClientConnection``, or what stands before that."""
         client = ClientConnection(self.plane, self.routes)
-        inner = client if self._terms is None else SecuredClient(client, self._terms)
+        inner = client if self._inner is None else self._inner(client)
         return Announced(client, inner) if self.listen.proxy_protocol else inner
 
     def doStart(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from dyups.proxy.downstream import ClientConnection
+from dyups.proxy.http2.carrier import Carrier
 from dyups.proxy.pace import HEAD
 from dyups.proxy.plane import DataPlane
 from dyups.upstream.map import UpstreamMap
@@ -24,6 +25,8 @@ def connections(plane: DataPlane) -> dict[str, int]:
                 waiting += 1
             else:
                 reading += 1
+        elif isinstance(timed, Carrier) and timed.waits():
+            waiting += 1
     counters = plane.counters
     return {
         "accepted": counters.accepted,

@@ -120,6 +120,19 @@ def _forwarded_for(x: Exchange) -> bytes:
     return b"%b, %b" % (received, address) if received else address
 
 
+def _protocol(x: Exchange) -> bytes:
+    if x.head.line.endswith(b" HTTP/2.0"):
+        return b"HTTP/2.0"
+    return b"HTTP/1.1" if x.head.minor else b"HTTP/1.0"
+
+
+def _http2(x: Exchange) -> bytes:
+    """``h2``, ``h2c`` where that is without TLS, else nothing."""
+    if not x.head.line.endswith(b" HTTP/2.0"):
+        return b""
+    return b"h2c" if tlsvariables.scheme(x) == b"http" else b"h2"
+
+
 def _connection(index: int) -> Getter:
     return lambda x: b"%d" % x.client.connection_numbers()[index]
 
@@ -210,6 +223,7 @@ _PLAIN: dict[str, Getter] = {
     "dyups_version": lambda x: VERSION.encode(),
     "host": host,
     "hostname": lambda x: _HOSTNAME,
+    "http2": _http2,
     "is_args": _is_args,
     "limit_conn_status": lambda x: x.user.get("limit_conn_status", b""),
     "limit_req_status": lambda x: x.user.get("limit_req_status", b""),
@@ -240,7 +254,7 @@ _PLAIN: dict[str, Getter] = {
     "server_addr": lambda x: x.client.local_address()[0],
     "server_name": _server_name,
     "server_port": lambda x: _number(x.client.local_address()[1]),
-    "server_protocol": lambda x: b"HTTP/1.1" if x.head.minor else b"HTTP/1.0",
+    "server_protocol": _protocol,
     "status": _status,
     "time_iso8601": lambda x: _iso8601(int(time.time())),
     "time_local": lambda x: _local(int(time.time())),

@@ -45,6 +45,7 @@ _NOT_SPOKEN = {
 }
 #: What nginx offers (``NGX_HTTP_ALPN_PROTOS``), in its order.
 ALPN = (b"http/1.1", b"http/1.0", b"http/0.9")
+HTTP2 = b"h2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +139,17 @@ def _authorities(source: str, files: Files) -> list[x509.Certificate]:
 
 
 def server_context(
-    tls: ServerTls, pairs: Sequence[Pair], files: Files, *, identity: bytes, resumes: bool
+    tls: ServerTls,
+    pairs: Sequence[Pair],
+    files: Files,
+    *,
+    identity: bytes,
+    resumes: bool,
+    http2: bool = False,
 ) -> SSL.Context:
     """The context of one ``server``; ``identity`` sets its sessions apart, ``resumes`` allows them at all.
 
+    With ``http2`` clients may choose that.
     Raises ConfigError without a place, as nginx does.
     """
     context = _context(SSL.TLS_SERVER_METHOD, tls.ssl_protocols, tls.ssl_ciphers, tls.ssl_conf_command)
@@ -160,7 +168,7 @@ def server_context(
         for certificate in named.values():  # clients are told each name once
             context.add_client_ca(certificate)
     _sessions(context, tls, identity, resumes)
-    context.set_alpn_select_callback(choose_protocol)
+    context.set_alpn_select_callback(choose_http2 if http2 else choose_protocol)
     return context
 
 
@@ -194,6 +202,11 @@ def choose_protocol(connection: SSL.Connection, offered: list[bytes]) -> bytes:
         if protocol in offered:
             return protocol
     raise NoCommonProtocol(b", ".join(offered).decode("latin-1"))
+
+
+def choose_http2(connection: SSL.Connection, offered: list[bytes]) -> bytes:
+    """HTTP/2 if the client offers it, as nginx prefers it."""
+    return HTTP2 if HTTP2 in offered else choose_protocol(connection, offered)
 
 
 def client_context(tls: ProxyTls, pair: Pair | None, files: Files, verify: Verify) -> SSL.Context:

@@ -54,7 +54,14 @@ class Terms:
     __slots__ = ("_kept", "_pairs", "_phrases", "_remake", "context", "deepest", "depth", "rejects", "tls")
 
     def __init__(
-        self, tls: ServerTls, files: Files, identity: bytes, *, resumes: bool = True, deepest: int = 1
+        self,
+        tls: ServerTls,
+        files: Files,
+        identity: bytes,
+        *,
+        resumes: bool = True,
+        deepest: int = 1,
+        http2: bool = False,
     ) -> None:
         self.tls = tls
         self.rejects = tls.ssl_reject_handshake
@@ -68,7 +75,9 @@ class Terms:
             pairs = [
                 read_pair(_text(a.constant), _text(b.constant), self._phrases, files) for a, b in sources
             ]
-        self._remake = partial(server_context, tls, files=files, identity=identity, resumes=resumes)
+        self._remake = partial(
+            server_context, tls, files=files, identity=identity, resumes=resumes, http2=http2
+        )
         self._kept: dict[object, SSL.Context] = {}
         self.context = self._made(pairs)
         """With its certificates, unless those have variables."""
@@ -145,22 +154,27 @@ def check_listen(listen: Listen) -> None:
             raise ConfigError(message, *server.place)
 
 
+def speaks_http2(listen: Listen, server: Server) -> bool:
+    """May clients of ``server`` on that address speak HTTP/2?"""
+    return listen.http2 or server.server.http2.http2
+
+
 class TermsTable:
     """The terms of one configuration's servers, each made once however many addresses it listens on."""
 
     def __init__(self, files: Files = read_file) -> None:
         self._files = files
-        self._made: dict[tuple[int, bool, int], Terms] = {}
+        self._made: dict[tuple[int, bool, int, bool], Terms] = {}
         self._servers: list[ServerTls] = []
         """What is known by its identity must stay."""
 
-    def of(self, tls: ServerTls, *, resumes: bool, deepest: int) -> Terms:
+    def of(self, tls: ServerTls, *, resumes: bool, deepest: int, http2: bool = False) -> Terms:
         """The terms of the server whose settings these are; see :class:`Terms`.  Raises ConfigError."""
-        key = (id(tls), resumes, deepest)
+        key = (id(tls), resumes, deepest, http2)
         found = self._made.get(key)
         if found is None:
             identity = b"dyups %d" % len(self._made)
-            found = Terms(tls, self._files, identity, resumes=resumes, deepest=deepest)
+            found = Terms(tls, self._files, identity, resumes=resumes, deepest=deepest, http2=http2)
             self._made[key] = found
             self._servers.append(tls)
         return found
@@ -178,12 +192,17 @@ class ListenTerms:
         check_listen(listen)
         resumes = all(server.tls.ssl_verify_client == "off" for server in listen.servers)
         speaking = [
-            server.tls
+            server
             for server in listen.servers
             if server.tls.ssl_certificate or server.tls.ssl_reject_handshake
         ]
-        deepest = max(tls.ssl_verify_depth for tls in speaking)
-        self._by_server = {id(tls): table.of(tls, resumes=resumes, deepest=deepest) for tls in speaking}
+        deepest = max(server.tls.ssl_verify_depth for server in speaking)
+        self._by_server = {
+            id(server.tls): table.of(
+                server.tls, resumes=resumes, deepest=deepest, http2=speaks_http2(listen, server)
+            )
+            for server in speaking
+        }
         self.default = self._by_server[id(listen.default_server.tls)]
         self.chosen: Callable[[Handshake], ServerTls] = lambda handshake: listen.default_server.tls
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from dyups.config.directives.http2 import OBSOLETE
 from dyups.config.model import Http, Location, ProxyPass, ProxyTls, Server
 from dyups.config.parser import Directive
 from dyups.proxy.secure.securedial import ChannelTable
@@ -64,9 +65,11 @@ def warnings(directives: tuple[Directive, ...]) -> Iterator[str]:
         place = f"in {directive.file}:{directive.line}"
         if directive.name == "ssl_stapling" and directive.args[:1] == ("on",):
             yield f'"ssl_stapling" ignored, nothing is stapled {place}'
-        elif directive.name == "http2" and directive.args[:1] == ("on",):
-            yield f'"http2" ignored, HTTP/1.1 is spoken {place}'
+        elif directive.name in OBSOLETE:
+            now = OBSOLETE[directive.name]
+            instead = f'use the "{now}" directive instead' if now else "ignored"
+            yield f'the "{directive.name}" directive is obsolete, {instead} {place}'
         elif directive.name == "listen" and "http2" in directive.args[1:]:
-            yield f'the "http2" parameter of "listen" ignored, HTTP/1.1 is spoken {place}'
+            yield f'the "listen ... http2" directive is deprecated, use the "http2" directive instead {place}'
         if directive.block:
             yield from warnings(directive.block)

@@ -25,6 +25,7 @@ from dyups.proxy.deadlines import Deadlines, period_for
 from dyups.proxy.downstream import ClientConnection
 from dyups.proxy.forward.literals import constant_groups
 from dyups.proxy.forward.resolving import TargetNames
+from dyups.proxy.http2.carrier import Carrier
 from dyups.proxy.listener import Listener, limits_of
 from dyups.proxy.plane import DataPlane, complain
 from dyups.proxy.scripting import NO_SCRIPTS
@@ -156,7 +157,7 @@ class ServingSide:
         deadlines = self.plane.deadlines
         deadlines.look()
         for timed in deadlines.watched():
-            if isinstance(timed, ClientConnection):
+            if isinstance(timed, ClientConnection | Carrier):
                 timed.end_idle(deadlines.now + within)
 
     def stop(self) -> None:

@@ -55,10 +55,12 @@ class Listens(SynchronousTestCase):
         self.assertEqual(listens((text, A)), (Listen(TcpAddress("0.0.0.0", 80), (A,), A),))
 
     def test_tls(self) -> None:
-        """One ``ssl`` makes the whole address speak TLS; ``http2`` changes nothing."""
+        """One ``ssl`` makes the whole address speak TLS, one ``http2`` HTTP/2 as well."""
         listen = listens(("443 http2", A), ("443 ssl", B))[0]
-        self.assertTrue(listen.ssl)
-        self.assertEqual(listens(("443 http2", A)), (Listen(TcpAddress("0.0.0.0", 443), (A,), A),))
+        self.assertEqual((listen.ssl, listen.http2), (True, True))
+        self.assertEqual(
+            listens(("443 http2", A)), (Listen(TcpAddress("0.0.0.0", 443), (A,), A, http2=True),)
+        )
 
     def test_mistakes(self) -> None:
         """Mistakes are nginx's, with the place."""

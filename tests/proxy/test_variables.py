@@ -66,6 +66,7 @@ ROWS = [
     ("$cookie_d", "4"),
     ("$cookie_novalue", ""),
     ("$cookie_none", ""),
+    ("$http2", ""),
     ("$hostname", re.escape(socket.gethostname().lower())),
     ("$dyups_version", re.escape(VERSION)),
     ("$nginx_version", r"[0-9.]+.*"),

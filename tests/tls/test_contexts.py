@@ -13,6 +13,7 @@ from dyups.errors import ConfigError
 from dyups.tls.contexts import (
     NoCommonProtocol,
     Pair,
+    choose_http2,
     choose_protocol,
     client_context,
     client_phrases,
@@ -157,6 +158,8 @@ class ServerContextTests(SynchronousTestCase):
         connection = SSL.Connection(SSL.Context(SSL.TLS_SERVER_METHOD), None)
         self.assertEqual(choose_protocol(connection, [b"h2", b"http/1.0", b"http/1.1"]), b"http/1.1")
         self.assertRaises(NoCommonProtocol, choose_protocol, connection, [b"h2"])
+        self.assertEqual(choose_http2(connection, [b"http/1.1", b"h2"]), b"h2")
+        self.assertEqual(choose_http2(connection, [b"http/1.1", b"h3"]), b"http/1.1")
 
 
 class ClientContextTests(SynchronousTestCase):

@@ -13,7 +13,15 @@ from dyups.config.model import Listen
 from dyups.errors import ConfigError
 from dyups.tls import terms as module
 from dyups.tls.openssl import CHAIN_TOO_LONG
-from dyups.tls.terms import ListenTerms, Terms, TermsTable, check_listen, check_server, verified
+from dyups.tls.terms import (
+    ListenTerms,
+    Terms,
+    TermsTable,
+    check_listen,
+    check_server,
+    speaks_http2,
+    verified,
+)
 from tests.config.helpers import http_of
 from tests.tls.test_contexts import files
 
@@ -91,7 +99,18 @@ class ChoiceTests(SynchronousTestCase):
         table = TermsTable(files)
         one, two, _ = (ListenTerms(listen, table).default for listen in http.listens)
         self.assertIs(one, two)
-        self.assertEqual([resumes for _, resumes, _ in table._made], [True, False, False])
+        self.assertEqual([resumes for _, resumes, _, _ in table._made], [True, False, False])
+
+    def test_http2(self) -> None:
+        """A server that speaks HTTP/2 on one of its addresses alone has contexts of both kinds."""
+        http = http_of(f"server {{ listen 443 ssl; listen 444 ssl http2; {PAIR} }}")
+        table = TermsTable(files)
+        one, two = (ListenTerms(listen, table).default for listen in http.listens)
+        self.assertIsNot(one, two)
+        self.assertEqual([http2 for *_, http2 in table._made], [False, True])
+        for text, spoken in (("", False), ("http2 on;", True), ("http2 off;", False)):
+            listen = http_of(f"server {{ listen 443 ssl; {text} }}").listens[0]
+            self.assertEqual(speaks_http2(listen, listen.default_server), spoken)
 
     def test_contexts_by_variable_are_kept(self) -> None:
         """A certificate that a variable names is loaded again only once its file has changed; few are kept."""

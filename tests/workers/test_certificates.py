@@ -85,12 +85,22 @@ class ReadingTests(SynchronousTestCase):
 
     def test_warnings(self) -> None:
         """What is asked for and not done is told with its place."""
-        text = "http {\nssl_stapling on;\nhttp2 on;\nserver {\nlisten 443 ssl http2;\nssl_stapling off;\n}\n}"
+        text = "http {\nssl_stapling on;\nhttp2_max_requests 5;\nserver {\n"
+        text += "listen 443 ssl http2;\nssl_stapling off;\nhttp2_push on;\n}\n}"
         self.assertEqual(
             [*warnings(parse_text(text, "f"))],
             [
                 '"ssl_stapling" ignored, nothing is stapled in f:2',
-                '"http2" ignored, HTTP/1.1 is spoken in f:3',
-                'the "http2" parameter of "listen" ignored, HTTP/1.1 is spoken in f:5',
+                'the "http2_max_requests" directive is obsolete, use the "keepalive_requests" directive instead in f:3',
+                'the "listen ... http2" directive is deprecated, use the "http2" directive instead in f:5',
+                'the "http2_push" directive is obsolete, ignored in f:7',
             ],
+        )
+
+    def test_warnings_of_logs(self) -> None:
+        """Whoever looks for compressed answers hears why there is nothing."""
+        text = "error_log a;\nhttp {\ngzip on;\nerror_log b;\nserver {\ngzip off;\nerror_log c;\n}\n}"
+        self.assertEqual(
+            [*warnings(parse_text(text, "f"))],
+            ['"gzip" ignored, nothing is compressed in f:3'],
         )

@@ -18,6 +18,7 @@
     headers   fields of answers
     compression  gzip
     scripts   Lua, hooks in Python
+    http2     HTTP/2 towards clients
     realip    proxies in front
     limits    rates and numbers of requests
     status    what was counted
@@ -44,6 +45,7 @@ from dyups.config.directives import (
     files,
     headers,
     http,
+    http2,
     idle,
     known,
     limits,
@@ -88,6 +90,7 @@ def all_entries() -> Iterator[Entry]:
         upstream,
         checks,
         tls,
+        http2,
         access,
         realip,
         limits,

@@ -23,11 +23,6 @@ _CACHE = """
 _BROTLI = """
     brotli brotli_buffers brotli_comp_level brotli_min_length brotli_static brotli_types brotli_window
 """
-_HTTP2 = """
-    http2_body_preread_size http2_chunk_size http2_idle_timeout http2_max_concurrent_pushes
-    http2_max_concurrent_streams http2_max_field_size http2_max_header_size http2_max_requests http2_push
-    http2_push_preload http2_recv_buffer_size http2_recv_timeout
-"""
 _HTTP3 = """
     http3_hq http3_max_concurrent_streams http3_stream_buffer_size quic_active_connection_id_limit quic_gso
     quic_host_key quic_retry
@@ -75,7 +70,6 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     *_idle(_CACHE, "Without ``proxy_cache ZONE``, which is refused, there is nothing to say about it."),
     *_idle(_BROTLI, "Only ``gzip`` is spoken."),
-    *_idle(_HTTP2, "HTTP/2 is not spoken."),
     *_idle(_HTTP3, "HTTP/3 is not spoken."),
     *_idle(_gateways(), "The ``…_pass`` of a gateway is refused by itself."),
     *_idle(_OTHERS, "The ``…_pass`` of a gateway is refused by itself."),

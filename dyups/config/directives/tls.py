@@ -250,12 +250,6 @@ _TOWARDS_SERVERS: tuple[Entry, ...] = (
 )
 
 _HARMLESS: tuple[Entry, ...] = (
-    harmless(
-        "http2",
-        _SERVERS,
-        FLAG,
-        "HTTP/1.1 is spoken: clients that could speak HTTP/2 hear so in the handshake (ALPN).",
-    ),
     harmless("proxy_ssl_certificate_cache", _ANYWHERE, _CACHE, _CACHED),
     harmless("ssl_buffer_size", _SERVERS, SIZE, "Answers are cut into records of OpenSSL's size."),
     harmless("ssl_certificate_cache", _SERVERS, _CACHE, _CACHED),

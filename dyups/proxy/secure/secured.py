@@ -8,7 +8,7 @@ are ``tls.stream``'s, the choice of a certificate ``tls.terms``'s; ``listener`` 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.python.failure import Failure
 
@@ -16,9 +16,13 @@ from dyups.proxy.downstream import ClientConnection
 from dyups.proxy.pace import BUSY
 from dyups.proxy.plane import complain
 from dyups.proxy.route import ServerRoutes
+from dyups.tls.contexts import HTTP2
 from dyups.tls.openssl import ALERT, UNRECOGNIZED_NAME, UNTRUSTED, verify_error_string
 from dyups.tls.stream import OVER, TlsStream
 from dyups.tls.terms import ListenTerms
+
+if TYPE_CHECKING:
+    from dyups.proxy.http2.opening import Switch
 
 #: The type of a record that begins a handshake (RFC 8446 section 5.1), and the flag of an SSLv2 hello.
 _HANDSHAKE = 0x16
@@ -33,6 +37,7 @@ class SecuredClient(TlsStream):
     """A client's transport, which speaks TLS unless the client's first byte says otherwise."""
 
     __slots__ = (
+        "_switch",
         "exchange",
         "hello",
         "listen",
@@ -44,10 +49,12 @@ class SecuredClient(TlsStream):
         "verify_error",
     )
 
-    def __init__(self, client: ClientConnection, listen: ListenTerms) -> None:
+    def __init__(self, client: ClientConnection, listen: ListenTerms, switch: Switch | None = None) -> None:
         super().__init__(listen.default.context, self, client=False)
         self.inner = client
         client.secured = self
+        self._switch = switch
+        """Makes the connection one of HTTP/2, where the address speaks that."""
         self.exchange = client.exchange
         """What variables read while there is no request yet."""
         self.listen = listen
@@ -105,7 +112,9 @@ class SecuredClient(TlsStream):
     # -- the handshake (tls.stream.Owner) ------------------------------------------------------------------------
 
     def handshaken(self, stream: TlsStream) -> bool:
-        """Requests may come."""
+        """Requests may come, in the protocol that was agreed on."""
+        if self._switch is not None and self.connection.get_alpn_proto_negotiated() == HTTP2:
+            self.inner = self._switch(self.inner)
         return True
 
     def refuses(self, stream: TlsStream) -> bytes:

@@ -12,6 +12,7 @@ from dyups.config import model
 from dyups.config.compression import CompressionSettings
 from dyups.config.directives import Call, Context, Effect, all_entries, check, find, read
 from dyups.config.directives.entry import Fields
+from dyups.config.http2 import Http2Settings
 from dyups.config.parser import Directive
 from dyups.config.routing import AnswerSettings, FileSettings
 from dyups.config.scope import Scope
@@ -28,6 +29,7 @@ DERIVED = {
     ("LocationSettings", "realip"),
     ("LocationSettings", "limits"),
     ("LocationSettings", "scripts"),
+    ("ServerSettings", "http2"),
     ("Http", "lua"),
     ("LuaSettings", "prefix"),
     ("LocationSettings", "keepalive_timeout_header"),  # the second argument of keepalive_timeout
@@ -41,6 +43,7 @@ FAMILIES = (
     AnswerSettings,
     CompressionSettings,
     FileSettings,
+    Http2Settings,
 )
 
 

@@ -96,7 +96,7 @@ class ServerDirectives(SynchronousTestCase):
         self.assertIsNotNone(
             http_of(
                 "ssl_buffer_size 4k; ssl_stapling on; ssl_stapling_verify on; ssl_session_ticket_key a;"
-                "ssl_session_ticket_key b; ssl_early_data off; http2 on; ssl_certificate_cache max=10 valid=1m;"
+                "ssl_session_ticket_key b; ssl_early_data off; ssl_certificate_cache max=10 valid=1m;"
             )
         )
 
