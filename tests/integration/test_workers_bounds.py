@@ -36,6 +36,12 @@ async def change(door: Talk, name: str, body: str) -> Reply:
     return await door.ask(f"/upstream/{name}", method="POST", body=body)
 
 
+def _is_itself(pid: int) -> bool:
+    """Does the process run a program of its own, and not its parent's still?"""
+    line = Path(f"/proc/{pid}/cmdline").read_bytes()
+    return bool(line) and not line.startswith(b"dyups: master")
+
+
 async def stopped_successor(site: Workers, victim: int, door: Talk) -> int:
     """Kill a worker, and stop the one that comes in its place before it serves; its number."""
     while True:
@@ -43,6 +49,8 @@ async def stopped_successor(site: Workers, victim: int, door: Talk) -> int:
         os.kill(victim, signal.SIGKILL)
         await until(lambda before=before: set(children(site.proxy.pid)) - before, "its successor")
         (victim,) = set(children(site.proxy.pid)) - before
+        # Until then it shares the master's memory, and the master waits for it.
+        await until(lambda victim=victim: _is_itself(victim), "its own program")
         os.kill(victim, signal.SIGSTOP)
         states = {worker["pid"]: worker["state"] for worker in await site.roster(door)}
         if states[victim] == "starting":
