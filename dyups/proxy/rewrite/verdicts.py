@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from dyups.errors import RegexFailed
-from dyups.proxy import answers
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.searching import report
 
@@ -45,6 +44,6 @@ def run_steps(exchange: Exchange, steps: Sequence[Runnable]) -> int:
                 return verdict
     except RegexFailed as failure:
         report(exchange, failure)
-        answers.send_page(exchange.client, 500)
+        exchange.client.refuse(500)
         return DONE
     return NEXT
