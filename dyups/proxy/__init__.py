@@ -35,6 +35,7 @@ In rooms of their own:
     filters/     what a location changes of what is forwarded
     files/       plain files
     secure/      TLS towards clients and servers
+    http2/       HTTP/2 towards clients
 
 Here time is money: nothing in the path of a request without failures makes a Deferred, a closure, a timer or a log
 event.  The upstream map is read, never written; ``control`` is not known here.
