@@ -11,8 +11,8 @@ from dyups.config.proxying import Change, CookieFlags
 from dyups.proxy.exchange import Exchange, capture
 from dyups.proxy.searching import searched
 
-_SAMESITE = b"samesite"
-#: How the flags are written (``ngx_http_proxy_edit_cookie_flags``).
+_TAKEN = (b"nosecure", b"nohttponly", b"nosamesite")
+#: How the flags are written, in their order (``ngx_http_proxy_edit_cookie_flags``).
 _WRITTEN = {
     b"secure": b"Secure",
     b"httponly": b"HttpOnly",
@@ -70,25 +70,49 @@ class CookieChanges:
         return bool(self._domains or self._paths or self._flags)
 
     def change(self, exchange: Exchange, value: bytes) -> bytes:
-        """What becomes of the value of a ``Set-Cookie``; as it was where no rule fits."""
-        cookie, *attributes = value.split(b";")
-        kept = [self._attribute(exchange, attribute) for attribute in attributes]
-        name = cookie.partition(b"=")[0].strip()
+        """What becomes of the value of a ``Set-Cookie``; as it was, blanks and all, where no rule fits."""
+        attributes = [_parted(piece) for piece in value.split(b";")]
+        if attributes[0].value is None:
+            return value
+        changes = [self._attribute(exchange, attribute) for attribute in attributes[1:]]
+        fitted = any(changes)
         for rule in self._flags:
-            if _names(exchange, rule, name):
-                kept = _flagged(exchange, rule, kept)
+            if _names(exchange, rule, attributes[0].key):
+                attributes, fitted = _flagged(exchange, rule, attributes), True
                 break
-        return b";".join([cookie, *kept])
+        if not fitted:
+            return value
+        return b"; ".join([x.key if x.value is None else b"%b=%b" % (x.key, x.value) for x in attributes])
 
-    def _attribute(self, exchange: Exchange, attribute: bytes) -> bytes:
-        key, equals, value = attribute.partition(b"=")
-        name, value = key.strip().lower(), value.strip()
+    def _attribute(self, exchange: Exchange, attribute: _Attribute) -> bool:
+        """Change it by the first rule that fits, if there is one."""
         found: bytes | None = None
-        if equals and name == b"domain":
-            found = changed_domain(exchange, value, self._domains)
-        elif equals and name == b"path":
-            found = changed(exchange, value, self._paths)
-        return attribute if found is None else key + b"=" + found
+        if attribute.value is None:
+            return False
+        if attribute.name == b"domain":
+            found = changed_domain(exchange, attribute.value, self._domains)
+        elif attribute.name == b"path":
+            found = changed(exchange, attribute.value, self._paths)
+        if found is not None:
+            attribute.value = found
+        return found is not None
+
+
+class _Attribute:
+    """A part of a cookie; of the first one the key is the cookie's name."""
+
+    __slots__ = ("key", "name", "value")
+
+    def __init__(self, key: bytes, value: bytes | None) -> None:
+        self.key = key
+        self.name = key.lower()
+        self.value = value
+        """None without a ``=``."""
+
+
+def _parted(piece: bytes) -> _Attribute:
+    key, equals, value = piece.partition(b"=")
+    return _Attribute(key.strip(), value.strip() if equals else None)
 
 
 def _unless_off(rules: Sequence[Change | None]) -> tuple[Change, ...]:
@@ -104,15 +128,23 @@ def _names(exchange: Exchange, rule: CookieFlags, name: bytes) -> bool:
     return match is not None
 
 
-def _flagged(exchange: Exchange, rule: CookieFlags, attributes: list[bytes]) -> list[bytes]:
-    """The attributes with the flags set and taken away; one that is there already stays where it is."""
-    for template in rule.flags:
-        flag = template.render(exchange).lower()
-        removed = flag.startswith(b"no")
-        name = flag[2:] if removed else flag.partition(b"=")[0]
-        if removed or name == _SAMESITE:
-            attributes = [x for x in attributes if x.partition(b"=")[0].strip().lower() != name]
-        written = _WRITTEN.get(flag)
-        if written is not None and name not in [x.partition(b"=")[0].strip().lower() for x in attributes]:
-            attributes = [*attributes, b" " + written]
-    return attributes
+def _flagged(exchange: Exchange, rule: CookieFlags, attributes: list[_Attribute]) -> list[_Attribute]:
+    """The attributes with the flags set and taken away (``ngx_http_proxy_edit_cookie_flags``)."""
+    flags = [template.render(exchange).lower() for template in rule.flags]
+    taken = [flag[2:] for flag in flags if flag in _TAKEN]
+    cookie, *rest = attributes
+    rest = [attribute for attribute in rest if attribute.name not in taken]
+    for flag, written in _WRITTEN.items():
+        if flag in flags:
+            wanted = _parted(written)
+            same = [attribute for attribute in rest if attribute.name == wanted.name]
+            for attribute in same:
+                _set(attribute, wanted)
+            rest = rest if same else [*rest, wanted]
+    return [cookie, *rest]
+
+
+def _set(attribute: _Attribute, wanted: _Attribute) -> None:
+    """One that is there already stays where it is, and as it is where it says the same."""
+    if (attribute.value or b"").lower() != (wanted.value or b"").lower():
+        attribute.key, attribute.value = wanted.key, wanted.value

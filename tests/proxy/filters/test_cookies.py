@@ -46,16 +46,30 @@ class Cookies(SynchronousTestCase):
             self.assertEqual(cookie(rules, value), changed_to)
 
     def test_flags(self) -> None:
-        """Flags are set once and taken away; the first rule that names the cookie counts."""
+        """Flags are set once, where they are or else at the end in nginx's order, and taken away; the first rule that
+        names the cookie counts."""
         rules = (
             "proxy_cookie_flags one httponly secure samesite=strict; proxy_cookie_flags ~^two nosecure nosamesite;"
             "proxy_cookie_flags one nosecure;"
         )
         for value, changed_to in {
-            b"one=1; path=/": b"one=1; path=/; HttpOnly; Secure; SameSite=Strict",
-            b"one=1; secure; samesite=lax": b"one=1; secure; HttpOnly; SameSite=Strict",
+            b"one=1; path=/": b"one=1; path=/; Secure; HttpOnly; SameSite=Strict",
+            b"one=1; secure; samesite=lax": b"one=1; secure; SameSite=Strict; HttpOnly",
+            b"one=1; samesite=STRICT": b"one=1; samesite=STRICT; Secure; HttpOnly",
             b"twofold=1; Secure; SameSite=Lax; path=/": b"twofold=1; path=/",
             b"three=1": b"three=1",
+        }.items():
+            self.assertEqual(cookie(rules, value), changed_to)
+
+    def test_blanks(self) -> None:
+        """What is changed is written with one blank behind each semicolon, what is not as it came."""
+        rules = "proxy_cookie_path /a /b; proxy_cookie_flags one secure;"
+        for value, changed_to in {
+            b"x=1;path=/a ;  Secure": b"x=1; path=/b; Secure",
+            b"one=1;Path=/c;Secure;": b"one=1; Path=/c; Secure; ",
+            b"x=1; path = /a": b"x=1; path=/b",
+            b"x=1;path=/c ;  Secure": b"x=1;path=/c ;  Secure",
+            b"one;path=/a": b"one;path=/a",
         }.items():
             self.assertEqual(cookie(rules, value), changed_to)
 
