@@ -11,6 +11,7 @@ from dyups.http1.chunked import chunk
 from dyups.http1.reasons import PHRASES, WITH_PAGE, status_line
 from dyups.proxy.client import ClientSide
 from dyups.proxy.exchange import MOST_REDIRECTS, Carried, Exchange
+from dyups.proxy.filters.pacing import paced
 
 #: After these the connection closes (``ngx_http_special_response_handler``): what follows could be anything.
 CLOSING = frozenset({400, 408, 413, 414, 431, 495, 496, 497, 500, 501, 505})
@@ -79,6 +80,8 @@ def send(client: ClientSide, status: int, body: bytes, content_type: bytes, more
     if exchange.head.method == b"HEAD":
         body = b""
     exchange.body_sent = len(body)
+    if exchange.route.rates is not None or exchange.user:
+        client = paced(client)
     client.write(head + body)
     client.answered()
 

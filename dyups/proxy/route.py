@@ -38,6 +38,7 @@ from dyups.proxy.filters.added import added_fields
 from dyups.proxy.filters.answerhead import AnswerHead
 from dyups.proxy.filters.bodies import body_filters
 from dyups.proxy.filters.coding import Coder
+from dyups.proxy.filters.pacing import Rates, SomeRates
 from dyups.proxy.passage import Phase
 from dyups.proxy.plane import complain
 from dyups.proxy.rewrite.steps import OnlyInternal, Runnable, ready_steps
@@ -108,8 +109,8 @@ class Route:
         "adds",
         "bodies",
         "body_limit",
-        "browsers",
         "body_timeout",
+        "browsers",
         "error_pages",
         "keepalive_limit",
         "keepalive_min",
@@ -123,6 +124,7 @@ class Route:
         "logged",
         "phases",
         "plain",
+        "rates",
         "send_timeout",
         "serving",
         "settings",
@@ -155,6 +157,7 @@ class Route:
         """What the location changes of bodies (``gzip``)."""
         self.error_pages: ErrorPages | None = error_pages(settings.answers)
         """What the location answers instead of error pages (``error_page``)."""
+        self.rates: SomeRates | None = Rates.of(settings.proxying, forwards=False)
         self.level: Level | None = None
         self.logged = bool(settings.access_log) and None not in settings.access_log
         self.body_limit = settings.client_max_body_size or (1 << 62)
@@ -172,7 +175,6 @@ class Route:
         self.keepalive_limit = settings.keepalive_requests
         self.keepalive_min = settings.keepalive_min_timeout
         self.browsers = browsers_of(settings.keepalive_disable)
-        """Those whose connections are not kept."""
         self.keepalive_time = settings.keepalive_time
 
 

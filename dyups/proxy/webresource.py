@@ -31,6 +31,8 @@ from dyups.http1.target import escape
 from dyups.proxy.answers import page
 from dyups.proxy.client import BodySink, ClientSide
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.filters.between import holds
+from dyups.proxy.filters.pacing import paced
 from dyups.proxy.plane import complain
 from dyups.proxy.serving import DISCARD
 
@@ -114,6 +116,8 @@ class _Channel:
         self.done = False
         self._exchange = exchange
         self._client: ClientSide = exchange.client
+        if exchange.route.rates is not None or exchange.user:
+            self._client = paced(exchange.client, self)
         self._later = later
         self._left = -1
         """Bytes of the body that ``Content-Length`` has promised still; -1 where it is framed otherwise."""
@@ -157,8 +161,8 @@ class _Channel:
             self._producer.pauseProducing()
 
     def client_resumed(self) -> None:
-        """The client takes more."""
-        if self._producer is not None:
+        """The client takes more, of what is held on the way first."""
+        if self._producer is not None and not holds(self._client):
             self._producer.resumeProducing()
 
     def client_gone(self) -> None:

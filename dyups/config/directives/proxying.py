@@ -136,8 +136,8 @@ ENTRIES: tuple[Entry, ...] = (
         Kind("rate", 1, 1, _rate),
         ProxyingSettings,
         "0",
-        "How many bytes a second of a server's answer a client gets; 0 is without limit.  ``X-Accel-Limit-Rate`` of "
-        "the answer says it too.",
+        "How many bytes a second of an answer a client gets; 0 is without limit.  ``set $limit_rate`` says it for a "
+        "request, ``X-Accel-Limit-Rate`` of a server's answer for that one; who says it last is heard.",
         reads_default=False,
     ),
     setting(

@@ -28,6 +28,7 @@ from dyups.proxy.filters.added import format_date, without
 from dyups.proxy.filters.answerhead import AnswerHead
 from dyups.proxy.filters.coded import CodedClient
 from dyups.proxy.filters.coding import Coder
+from dyups.proxy.filters.pacing import PacedClient, paced
 from dyups.proxy.plane import complain
 from dyups.proxy.serving import DISCARD
 
@@ -153,7 +154,7 @@ class Files:
             return _conditional(exchange, refusal, about)
         about += copy.lines
         ranges: Ranges = []
-        most = self._settings.max_ranges
+        most = 0 if copy.lines else self._settings.max_ranges  # of a copy nginx gives no parts
         if not _changes(exchange, _entity(kind, size) + about, size):
             try:
                 ranges = wanted_ranges(exchange.head, size, changed, tag, most)
@@ -231,7 +232,13 @@ def _send_parts(exchange: Exchange, fd: int, status: int, lines: bytes, parts: l
         parts = []
     elif coder is not None:
         return _send_coded(exchange, fd, lines, parts, coder)
-    return FileBody(client, fd, parts, adds).begin(answers.head_of(client, lines))
+    head = answers.head_of(client, lines)
+    if exchange.route.rates is not None or exchange.user:
+        client = paced(client)
+    body = FileBody(client, fd, parts, adds)
+    if isinstance(client, PacedClient):
+        client.source = body
+    return body.begin(head)
 
 
 def _size(parts: list[Part]) -> int:
@@ -252,9 +259,14 @@ def _send_coded(exchange: Exchange, fd: int, lines: bytes, parts: list[Part], co
     adds = exchange.route.adds
     framing = answers.framed(client)
     trailers = (lambda: b"" if adds is None else adds.trailers(exchange)) if framing else None
+    head = answers.head_of(client, without(lines, _FRAMING) + framing)
+    if exchange.route.rates is not None or exchange.user:
+        client = paced(client)
     coded: Any = CodedClient(client, coder, trailers, flushes=False)
-    coded.begin(answers.head_of(client, without(lines, _FRAMING) + framing), b"", False)
+    coded.begin(head, b"", False)
     body = coded.source = FileBody(coded, fd, parts)
+    if isinstance(client, PacedClient):
+        client.source = body
     return body.begin(b"")
 
 

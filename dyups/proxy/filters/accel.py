@@ -9,14 +9,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from dyups.config.values import parse_size
-from dyups.errors import ConfigError
 from dyups.http1.fields import Field
 from dyups.http1.response import ResponseHead
 from dyups.proxy import answers
 from dyups.proxy.client import ClientSide
 from dyups.proxy.exchange import Carried, Exchange
 from dyups.proxy.filters.pacing import pace
+from dyups.proxy.rewrite.assigning import RATE
 
 if TYPE_CHECKING:
     from dyups.proxy.forward.plan import ForwardPlan
@@ -41,6 +40,9 @@ class Accel:
 
     def heed(self, relay: Relay, head: ResponseHead) -> bool:
         """See :class:`~dyups.proxy.forward.plan.Accelerates`."""
+        rate = self._rate(head)
+        if rate:
+            relay.client.exchange.user[RATE] = rate  # whoever answers in the end
         target = head.value(b"x-accel-redirect") if self.redirects else b""
         if target:
             exchange = relay.client.exchange
@@ -50,18 +52,14 @@ class Accel:
             relay.set_aside()
             send_elsewhere(client, target)
             return True
-        rate = self._rate(head)
-        if rate >= 0:
-            pace(relay, rate)
+        if rate:
+            pace(relay)
         return False
 
-    def _rate(self, head: ResponseHead) -> int:
-        """Bytes a second that the server allows; -1 where it does not say, 0 is without limit."""
+    def _rate(self, head: ResponseHead) -> bytes:
+        """Bytes a second that the server allows; empty where it does not say.  0 is without limit."""
         value = head.value(b"x-accel-limit-rate") if self.slows else b""
-        try:
-            return parse_size(value.decode("latin-1")) if value else -1
-        except ConfigError:
-            return -1
+        return value if value.isdigit() else b""
 
     def carried(self, exchange: Exchange, head: ResponseHead) -> Carried:
         """What of the server's head goes with the answer that takes its place."""

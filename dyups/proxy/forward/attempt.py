@@ -79,8 +79,8 @@ class Forwarding(RequestBody):
         self._chunks_in = head.chunked
         if self._body:
             self._body = []
-        if plan.rates is not None:
-            pace(self, plan.rates.rate(exchange), plan.rates.after(exchange))
+        if plan.rates is not None or exchange.user:
+            pace(self)
         shape = plan.shape
         method = head.method if shape is None else shape.method(exchange)
         self._own_body = shape is not None and shape.own_body

@@ -15,6 +15,7 @@ from dyups.config.model import LocationSettings, fold
 from dyups.http1.response import ResponseHead
 from dyups.interfaces import Getter
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.filters.pacing import SomeRates
 from dyups.proxy.forward.faults import Fault
 from dyups.proxy.forward.requesthead import HeadPlan
 from dyups.proxy.plane import DataPlane
@@ -57,18 +58,6 @@ class Accelerates(Protocol):
 
     def heed(self, relay: Relay, head: ResponseHead) -> bool:
         """Do what ``head`` says; True where something else is answered in its place."""
-        ...
-
-
-class Pacing(Protocol):
-    """How fast a location's answers may go out; ``pacing`` has the one that runs."""
-
-    def rate(self, exchange: Exchange) -> int:
-        """Bytes a second; 0 is without limit."""
-        ...
-
-    def after(self, exchange: Exchange) -> int:
-        """Bytes that go out before the limit holds."""
         ...
 
 
@@ -167,7 +156,7 @@ class ForwardPlan:
         """What is done of what servers say by ``X-Accel-…``."""
         self.shape: Shape | None = None
         """What becomes of the request's method and body."""
-        self.rates: Pacing | None = None
+        self.rates: SomeRates | None = None
         """How fast answers may go out."""
         self.head_limit = settings.proxying.proxy_buffer_size - 4
         """Bytes of a server's head, its empty line left away."""

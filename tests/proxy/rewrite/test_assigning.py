@@ -65,7 +65,7 @@ class RateTests(SynchronousTestCase):
     def test_nonsense(self) -> None:
         """What is no size changes nothing, and the error log says so."""
         lines = complaints(self)
-        self.assertEqual(self.said('set $limit_rate 5; set $limit_rate "x y";'), b"5")
+        self.assertEqual(self.said('set $limit_rate 5000; set $limit_rate "x y";'), b"5000")
         ((level, text),) = lines
         self.assertEqual(level, "error")
         self.assertIn('*1 invalid $limit_rate "x y", client: 192.0.2.7', text)
