@@ -83,6 +83,12 @@ class Copies(SynchronousTestCase):
             (status, "content-encoding" in fields, fields["vary"]), (304, False, "Accept-Encoding")
         )
 
+    def test_no_parts(self) -> None:
+        """Of a copy no part can be asked for."""
+        for value in ("0-3", "99999-"):
+            status, fields, body = self.ask("gzip_static on;", "/a.css", ASKS, f"Range: bytes={value}")
+            self.assertEqual((status, body, "accept-ranges" in fields), (200, b"the copy", False))
+
     def test_no_second_time(self) -> None:
         """A copy is not compressed again, and no descriptor stays open."""
         before = len(os.listdir("/proc/self/fd"))
