@@ -126,7 +126,7 @@ def build_server(directive: Directive, scope: Scope, outer: Values) -> tuple[Ser
     listens: list[ListenSpec] = []
     for item in structure:
         if item.name == "listen":
-            listens.append(parse_listen(item))
+            listens += parse_listen(item)
         elif item.name != "server_name":
             inside.add(item)
     check_duplicates(inside.locations)

@@ -6,6 +6,7 @@ Owns the parameters of ``listen``, the default server of an address and nginx's 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from dyups.interfaces import Address, TcpAddress
 #: Parameters that are accepted and change nothing that is visible here.
 _HARMLESS_WORDS = ("bind", "deferred")
 _HARMLESS_PREFIXES = ("accept_filter=", "fastopen=", "rcvbuf=", "setfib=", "sndbuf=", "so_keepalive=")
+_RANGE = re.compile(r"((?:.*:)?)([0-9]{1,5})-([0-9]{1,5})\Z")
 #: Parameters of nginx that would change how clients are spoken to.
 _REFUSED = ("quic", "multipath")
 
@@ -37,16 +39,29 @@ class ListenSpec:
     has_options: bool = False
 
 
-def parse_listen(directive: Directive) -> ListenSpec:
-    """The directive, read; raises ConfigError with its place."""
-    address, *parameters = directive.args
+def parse_listen(directive: Directive) -> list[ListenSpec]:
+    """The directive, read, once for each port of a range (``8080-8090``); raises ConfigError with its place."""
+    text, *parameters = directive.args
     try:
-        spec = ListenSpec(parse_listen_address(address), directive)
-        for parameter in parameters:
-            _parameter(spec, parameter)
+        specs = [ListenSpec(parse_listen_address(address), directive) for address in _each_port(text)]
+        for spec in specs:
+            for parameter in parameters:
+                _parameter(spec, parameter)
     except ConfigError as error:
         raise directive.error(error.message) from None
-    return spec
+    return specs
+
+
+def _each_port(text: str) -> list[str]:
+    found = _RANGE.match(text)
+    if found is None or text[:5].lower() == "unix:":
+        return [text]
+    host, first, last = found[1], int(found[2]), int(found[3])
+    if not 1 <= last <= 65535:
+        raise ConfigError(f'invalid port in "{text}" of the "listen" directive')
+    if last < first:
+        raise ConfigError(f'invalid port range in "{text}" of the "listen" directive')
+    return [f"{host}{port}" for port in range(first, last + 1)]
 
 
 def _parameter(spec: ListenSpec, parameter: str) -> None:

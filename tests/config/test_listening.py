@@ -22,7 +22,8 @@ A, B = server("a"), server("b")
 def listens(*behind: tuple[str, Server]) -> tuple[Listen, ...]:
     table = ListenTable()
     for text, item in behind:
-        table.add(parse_listen(parse_text(f"listen {text};", "f")[0]), item)
+        for spec in parse_listen(parse_text(f"listen {text};", "f")[0]):
+            table.add(spec, item)
     return table.listens()
 
 
@@ -40,6 +41,22 @@ class Listens(SynchronousTestCase):
     def test_default_server(self) -> None:
         """The server that says so is the default."""
         self.assertIs(listens(("80", A), ("80 default_server", B))[0].default_server, B)
+
+    def test_ranges(self) -> None:
+        """A range of ports is one address each, on a host as on all of them; the parameters hold for each."""
+        for text, host in {"8082-8084": "0.0.0.0", "[::1]:8082-8084 ssl": "::1"}.items():
+            found = listens((text, A))
+            self.assertEqual(
+                [listen.address for listen in found], [TcpAddress(host, 8082 + i) for i in range(3)]
+            )
+            self.assertEqual([listen.ssl for listen in found], [text.endswith("ssl")] * 3)
+        self.assertEqual(listens(("unix:/run/a:80-81", A))[0].address, UnixAddress("/run/a:80-81"))
+        for text, reason in {
+            "127.0.0.1:9-8": 'invalid port range in "127.0.0.1:9-8" of the "listen" directive in f:1',
+            "9-70000": 'invalid port in "9-70000" of the "listen" directive in f:1',
+            "0-2": 'invalid port in "0" of the "listen" directive in f:1',
+        }.items():
+            self.assertEqual(message_of(self, listens, (text, A)), reason)
 
     def test_options(self) -> None:
         """Options of the socket may be said once, by any of its servers."""
