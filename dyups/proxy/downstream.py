@@ -38,6 +38,8 @@ from dyups.proxy.serving import DISCARD
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 #: Bytes of further requests that are taken in while one is answered.
 MOST_AHEAD: Final = 65536
+#: No request begins with a byte below this one.
+_FIRST_TEXT: Final = 0x20
 
 
 class ClientConnection(ClientPhases):
@@ -157,18 +159,18 @@ class ClientConnection(ClientPhases):
 
     def _serve_heads(self, data: bytes) -> None:
         while True:
-            if data[:1] in (b"\r", b"\n"):
+            if len(data) and (data[0] == 13 or data[0] == 10):
                 data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a request do not count
-            end = data.find(b"\r\n\r\n")
-            if end < 0:
+            raw, mark, rest = data.partition(b"\r\n\r\n")  # costs a third of find and two slices
+            if not mark:
                 bare = BARE_END(data)
                 if bare is None:
                     self._part_of_head(data)
                     return
-                end = bare.end()  # the reader finds the end again
-            if end > self.routes.line_limit and not self._fits(data, end):
+                raw = data[: bare.end()]  # the reader finds the end again
+            if len(raw) > self.routes.line_limit and not self._fits(data, len(raw)):
                 return
-            self._begin(data, end)
+            self._begin(data, raw, rest)
             if self.state != HEAD or self.write_blocked or not self._ahead:
                 return
             self._ahead_of = self._requests + 1
@@ -177,7 +179,7 @@ class ClientConnection(ClientPhases):
     def _part_of_head(self, data: bytes) -> None:
         self._ahead = data
         if data and not self._started_head:
-            if data[0] < 0x20:  # no request begins so, but a TLS handshake does, and waits for an answer
+            if data[0] < _FIRST_TEXT:  # a TLS handshake may, and waits for an answer
                 self._unread(data)
                 self._refuse_head(RequestRefused(400, "client sent invalid method"))
                 return
@@ -193,7 +195,9 @@ class ClientConnection(ClientPhases):
             end = bare.start()
         line_limit = self.routes.line_limit
         first = data.find(b"\n", 0, end)
-        if (first if first >= 0 else end) > line_limit:
+        if data[0] < _FIRST_TEXT:
+            refusal = RequestRefused(400, "client sent invalid method")
+        elif (first if first >= 0 else end) > line_limit:
             refusal = RequestRefused(414, "client sent too long URI")
         elif end > self.routes.head_limit or any(len(x) > line_limit for x in data[:end].split(b"\n")):
             refusal = RequestRefused(431, "client sent too large request")
@@ -203,16 +207,16 @@ class ClientConnection(ClientPhases):
         self._refuse_head(refusal)
         return False
 
-    def _begin(self, data: bytes, end: int) -> None:
-        """A whole head is here, before ``end``: read it, route it, serve it."""
+    def _begin(self, data: bytes, raw: bytes, rest: bytes) -> None:
+        """``raw`` is a whole head, ``rest`` follows in ``data`` if it ends as most do: read it, route it, serve it."""
         exchange = self.exchange
         try:
-            head = read_request(data[:end], self.routes.default.acceptance, exchange.head)
+            head = read_request(raw, self.routes.default.acceptance, exchange.head)
         except RequestRefused as refusal:
             self._unread(data)
             self._refuse_head(refusal)
             return
-        self._ahead = data[head.length :]
+        self._ahead = rest if head.length == len(raw) + 4 else data[head.length :]
         self.serve_head(head)
 
     def refuse_head(self, line: bytes, refusal: RequestRefused) -> None:

@@ -226,38 +226,40 @@ class PeerLink:
 
     def _head(self, data: bytes, forwarding: Forwarding) -> None:
         self.heard = True
-        start = 0
         if self._held:
             start = max(0, len(self._held) - 3)  # before that there is no end of a head
             data = self._held + data
             self._held = b""
+            if data.find(b"\r\n\r\n", start) < 0 and BARE_END(data, start) is None:
+                self._hold(data, forwarding)
+                return
         while True:
-            end = data.find(b"\r\n\r\n", start)
-            if end < 0:
-                bare = BARE_END(data, start)
+            raw, mark, rest = data.partition(b"\r\n\r\n")  # costs a third of find and two slices
+            if not mark:
+                bare = BARE_END(data)
                 if bare is None:
                     self._hold(data, forwarding)
                     return
-                end = bare.end()  # the reader finds the end again
-            if end > forwarding.plan.head_limit:
+                raw = data[: bare.end()]  # the reader finds the end again
+            if len(raw) > forwarding.plan.head_limit:
                 self._too_big(forwarding)
                 return
             try:
-                head = read_response(data[:end])
+                head = read_response(raw)
             except BadResponse as error:
                 forwarding.failed(Fault.BAD_HEAD, f"{error}{_READING}")
                 return
-            after = head.length
+            if head.length != len(raw) + 4:
+                rest = data[head.length :]
             if head.status >= 200 or head.status == 101:
                 break
             # 100 and 102 are for us alone, 103 mostly; the head that counts follows.
             if head.status == 103 and forwarding.plan.hints:
                 forwarding.hints_came(head)
-            data = data[after:]
-            start = 0
+            data = rest
             if not data:
                 return
-        forwarding.head_came(head, data[after:] if after < len(data) else b"")
+        forwarding.head_came(head, rest)
 
     def _hold(self, data: bytes, forwarding: Forwarding) -> None:
         if len(data) > forwarding.plan.head_limit + 3:
@@ -355,7 +357,10 @@ class LinkFactory:
 
     def buildProtocol(self, addr: IAddress) -> PeerLink | None:
         """The connection stands."""
-        forwarding, self._forwarding = self._forwarding, None  # the connector keeps us for as long as the link lives
+        forwarding, self._forwarding = (
+            self._forwarding,
+            None,
+        )  # the connector keeps us for as long as the link lives
         if forwarding is None:
             return None
         link = PeerLink(self._plane, self._peer, forwarding)
