@@ -3,6 +3,7 @@
 The master's side:
 
     master         the service: configuration, sockets, every change, signals, reload
+    reloading      another configuration, or an error that is told
     truth          the map that files give, at start and at a reload
     crew           the workers of one configuration, each in its place, replaced when they end
     child          one worker process, as the master sees it

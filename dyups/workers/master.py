@@ -13,7 +13,6 @@ use, an unreadable dump) is said on the terminal and nothing is started; ``tap``
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import sys
@@ -23,7 +22,7 @@ from contextlib import suppress
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -31,7 +30,7 @@ from twisted.logger import Logger
 from dyups.control.change import ChangePath
 from dyups.control.lock import ChangeLock
 from dyups.errors import ConfigError
-from dyups.metrics.errorlog import ErrorLogObserver, observer_of
+from dyups.metrics.errorlog import ErrorLogObserver
 from dyups.proxy.plane import complain
 from dyups.script.here import Presence
 from dyups.script.verbs import Verbs
@@ -46,9 +45,10 @@ from dyups.workers.naming import Naming
 from dyups.workers.notify import NOBODY, Manager
 from dyups.workers.privileges import hand_over_logs
 from dyups.workers.publisher import ToWorkers
+from dyups.workers.reloading import Ending, Reloads, open_for, overtake
 from dyups.workers.serving import api_enabled
 from dyups.workers.signals import Signals, has_terminal, refuse_upgrade
-from dyups.workers.sockets import Sockets, reason_of
+from dyups.workers.sockets import Sockets
 from dyups.workers.spawn import Snapshots, Spawner
 from dyups.workers.storing import Closed, read_claimed, store_of, threads_of, watch_of
 from dyups.workers.titles import master_title, show
@@ -62,10 +62,6 @@ CHECK = 0.25
 IDLE = 2.0
 
 _log = Logger()
-
-
-class _Ending(Exception):
-    """There is nothing to reload for any more."""
 
 
 class MasterProcess(Service):
@@ -118,7 +114,7 @@ class MasterProcess(Service):
         self._checking = LoopingCall(self._check)
         self._checking.clock = reactor
         self._ending = False
-        self._reload_waits = False
+        self._reloads = Reloads(self.changes.alone, self._renew, manager)
         self._left: Deferred[None] | None = None
         """QUIT has come: fires when the files are another start's."""
         self._all_gone: Deferred[None] | None = None
@@ -301,38 +297,16 @@ class MasterProcess(Service):
 
     def reload(self) -> Deferred[None]:
         """Read the configuration and go on with it; where it is wrong, the error log says so and nothing changes."""
-        complain("notice", "signal 1 (SIGHUP) received, reconfiguring")
-        if self._reload_waits:
-            return succeed(None)  # it will read what the files say then
-        self._reload_waits = True
-        return Deferred.fromCoroutine(self._reload())
-
-    async def _reload(self) -> None:
-        self._manager.reloading()
-        try:
-            await self.changes.alone(self._renew)
-            return
-        except _Ending:
-            return
-        except ConfigError as error:
-            reason = str(error)
-        except OSError as error:
-            reason = reason_of(error)
-        except Exception:
-            _log.failure("the configuration could not be reloaded")
-            reason = "see the error log"
-        complain("emerg", reason)
-        self._manager.ready(f"serving as before; the reload failed: {reason}")
+        return self._reloads.ask()
 
     async def _renew(self) -> None:
         """Under the change lock: nothing is written to dump or journal while they are read."""
-        self._reload_waits = False
         store, claim = self._store, self._claim
         await store.pause()
         try:
             claim, new = await self._in_thread(lambda: read_claimed(self._source, claim))
             if self._ending:
-                raise _Ending
+                raise Ending
             changed = carry_over(self._truth, new)
             crew = self._opened(new)
         except BaseException:
@@ -347,33 +321,11 @@ class MasterProcess(Service):
         """All that another configuration needs of the system, or nothing: logs, sockets, the zone of its workers."""
         crew = self._crew_of(new)
         try:
-            self._open(new.configuration)
+            open_for(new.configuration, self._logs, self._sockets)
         except BaseException:
             crew.close()
             raise
         return crew
-
-    def _open(self, configuration: Configuration) -> None:
-        """The logs and sockets of another configuration, all or none."""
-        try:
-            logs = observer_of(configuration.settings)
-        except OSError as error:
-            reason = os.strerror(error.errno or 0)
-            raise ConfigError(f'open() "{error.filename}" failed ({error.errno}: {reason})') from error
-        try:
-            self._sockets.open(configuration.http.listens, workers_wanted(configuration))
-        except OSError:
-            logs.close()
-            raise
-        self._logs.become(logs)
-
-    def _overtake(self) -> None:
-        """Crews that only begin are of no use any more, where another serves until the newest does."""
-        serving = any(other.served and not other.quitting for other in self.crews)
-        for other in [*self.crews]:
-            other.current = False
-            if serving and not other.served:
-                other.quit(True, IDLE)
 
     async def _take_over(self, new: Truth, changed: bool, crew: Crew) -> None:
         """From here on nothing can fail; ``changed`` is whether the new dump file lacks something."""
@@ -389,7 +341,7 @@ class MasterProcess(Service):
         self._naming.renew(new.configuration.http, new.upstreams)
         if changed:
             self._store.applied()
-        self._overtake()
+        overtake(self.crews, IDLE)
         self._start_crew(crew)
         await before.abandon()
         if watch is not None:

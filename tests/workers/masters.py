@@ -12,6 +12,7 @@ from dyups.config.model import Listen
 from dyups.metrics.errorlog import observer_of
 from dyups.workers import child as child_module
 from dyups.workers import master as module
+from dyups.workers import reloading as reloading_module
 from dyups.workers import sockets as sockets_module
 from dyups.workers import truth as truth_module
 from dyups.workers.child import Child
@@ -56,7 +57,7 @@ class MasterCase(SynchronousTestCase):
         (self.prefix / "conf").mkdir(parents=True)
         self.path = self.prefix / "conf" / "nginx.conf"
         self.reactor = Reactor()
-        self.said = complaints(self, module, child_module, truth_module)
+        self.said = complaints(self, module, child_module, reloading_module, truth_module)
         self.opened: list[FakeSocket] = []
         self.told: list[bytes] = []
         self.titles: list[str] = []
