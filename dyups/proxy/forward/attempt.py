@@ -64,7 +64,7 @@ class Forwarding(RequestBody):
 
     def begin(self, plan: ForwardPlan, group: Group, uri: bytes, body: bytes, ended: bool) -> None:
         """Ask a server of ``group`` for ``uri``."""
-        exchange = self.client.exchange
+        exchange = self.exchange = self.client.exchange
         head = exchange.head
         if exchange.attempts:
             exchange.attempts.append(AttemptRecord(b""))  # ``a : b``, see variables
@@ -116,7 +116,7 @@ class Forwarding(RequestBody):
             self._gathered = None
             self._chunks_in = False
             framing = b"Content-Length: %d\r\n" % len(gathered)
-            exchange = self.client.exchange
+            exchange = self.exchange
             self._message = self._plan.head.write(exchange, self._plan.method(exchange), self._uri, framing)
             self._keep(self._wire(bytes(gathered), True))
             self._attempt()
@@ -132,7 +132,7 @@ class Forwarding(RequestBody):
         """
         peer: Peer | None = again or found
         if peer is None:
-            peer = self._group.pick(self.client.exchange, self._tried, self.plane.deadlines.now)
+            peer = self._group.pick(self.exchange, self._tried, self.plane.deadlines.now)
             if peer is None:
                 self._nobody(fault)
                 return
@@ -141,9 +141,9 @@ class Forwarding(RequestBody):
         peer.requests += 1
         if self.plane.attempts_wanted or self._group.measures:
             self._record = AttemptRecord(peer.name, peer.times)
-            self.client.exchange.attempts.append(self._record)
+            self.exchange.attempts.append(self._record)
         secured = self._plan.secured
-        channel = None if secured is None else secured.channel(self.client.exchange)
+        channel = None if secured is None else secured.channel(self.exchange)
         link = peer.take_idle(channel) if again is None else None
         if link is None:
             self._dial(peer, channel)
@@ -158,7 +158,7 @@ class Forwarding(RequestBody):
 
     def _nobody(self, fault: Fault) -> None:
         """No server may be asked: each has been (the last failure tells the status), or some are out (502)."""
-        exchange, group = self.client.exchange, self._group
+        exchange, group = self.exchange, self._group
         tried = self._tried
         queue = group.pool.queue
         if queue is not None and lacks_room(group, tried):
@@ -178,7 +178,7 @@ class Forwarding(RequestBody):
 
     def peer_for_waiting(self) -> Peer | None:
         """Who may be asked now."""
-        return self._group.pick(self.client.exchange, self._tried, self.plane.deadlines.now)
+        return self._group.pick(self.exchange, self._tried, self.plane.deadlines.now)
 
     def go_on(self, peer: Peer | None) -> None:
         """The waiting is over: ask ``peer``, or whom the upstream has that took the place of this one."""
@@ -326,7 +326,7 @@ class Forwarding(RequestBody):
         stale = self._reused and fault is Fault.CLOSED and link is not None and not link.heard
         if self._record is not None:
             self._record.status = fault.status
-        client.exchange.status = 0
+        self.exchange.status = 0
         if stale:
             peer.stay()  # nobody else is to have its place before it is asked again
         self._drop()
@@ -363,14 +363,14 @@ class Forwarding(RequestBody):
         plan = self._plan
         if not self._replayable:
             return False
-        once = self._sent and self.client.exchange.head.method in NOT_IDEMPOTENT
+        once = self._sent and self.exchange.head.method in NOT_IDEMPOTENT
         if once and "non_idempotent" not in plan.retry_words:
             return False
         if stale:
             return True
         if fault.word not in plan.retry_words or 0 < plan.retry_limit <= asked:
             return False
-        spent = monotonic() - self.client.exchange.started
+        spent = monotonic() - self.exchange.started
         return not plan.retry_seconds or spent < plan.retry_seconds
 
     def _refuse(self, status: int) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dyups.proxy.client import ClientSide
 from dyups.proxy.deadlines import NEVER
+from dyups.proxy.exchange import Exchange
 from dyups.proxy.filters.between import holds
 from dyups.proxy.forward.faults import Fault
 from dyups.proxy.forward.peerlink import HEAD, PeerLink
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
 class Pairing:
     """``client`` and ``link``; ``peer`` is None while no server works for the client."""
 
-    __slots__ = ("_ended", "_group", "_plan", "client", "link", "peer", "plane")
+    __slots__ = ("_ended", "_group", "_plan", "client", "exchange", "link", "peer", "plane")
 
     _plan: ForwardPlan
     _group: Group
     _ended: bool
     """All of the request's body has come."""
+    exchange: Exchange
+    """The client's, whoever stands in for the client meanwhile."""
 
     def __init__(self, client: ClientSide) -> None:
         self.client = client

@@ -71,7 +71,7 @@ class Relay(Pairing):
     def head_came(self, head: ResponseHead, rest: bytes) -> None:
         """The server's head, with what came after it in the same read."""
         client = self.client
-        exchange = client.exchange
+        exchange = self.exchange
         status = exchange.status = head.status
         exchange.upstream_head = head
         link = self.link
@@ -107,7 +107,7 @@ class Relay(Pairing):
         sent_on = head.sent_on
         if self._taker is not None:
             return sent_on
-        exchange = self.client.exchange
+        exchange = self.exchange
         plan = self._plan
         if exchange.error_status:
             exchange.status = exchange.error_status
@@ -122,7 +122,7 @@ class Relay(Pairing):
 
     def bodiless(self, head: ResponseHead) -> bool:
         """Does the client get no body, whatever the server sends?"""
-        exchange = self.client.exchange
+        exchange = self.exchange
         status = head.status
         return exchange.head.method == b"HEAD" or status == 204 or status == 304 or self._drops_body(exchange)
 
@@ -152,7 +152,7 @@ class Relay(Pairing):
         self.await_rest(head)
 
     def _answer_bare(self, head: ResponseHead, lines: bytes, rest: bytes, told: bool) -> None:
-        exchange = self.client.exchange
+        exchange = self.exchange
         status, length = head.status, head.content_length
         drops = self._drops_body(exchange)
         framing = b""
@@ -167,7 +167,7 @@ class Relay(Pairing):
 
     def head_of(self, head: ResponseHead, lines: bytes, framing: bytes, body: bytes = b"") -> bytes:
         """The whole head for the client, and ``body`` behind it."""
-        exchange = self.client.exchange
+        exchange = self.exchange
         plan = self._plan
         line = status_line(exchange.status) if exchange.error_status else head.status_line
         start = self.plane.head_start(line, plan.server_tokens)
@@ -184,7 +184,7 @@ class Relay(Pairing):
             self._taker.begin_answer(head, body)
             return
         message = self.head_of(head, lines, framing, body)
-        client.exchange.body_sent = len(body)
+        self.exchange.body_sent = len(body)
         client.write(message)
 
     # -- its body ------------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ class Relay(Pairing):
 
     def _framing(self, head: ResponseHead) -> bytes:
         """How the body is framed for the client: the line that says so."""
-        exchange = self.client.exchange
+        exchange = self.exchange
         if head.content_length >= 0:
             adds = exchange.route.adds
             if adds is None or self._taker is not None or not adds.trails(exchange, exchange.status):
@@ -254,7 +254,7 @@ class Relay(Pairing):
         link = self.link
         assert link is not None
         client = self.client
-        client.exchange.body_sent += len(data)
+        self.exchange.body_sent += len(data)
         if not client.write_blocked:
             link.deadline = self.plane.deadlines.now + self._plan.read_timeout
         client.write(chunk(data) if self._chunks_out else data)
@@ -262,7 +262,7 @@ class Relay(Pairing):
     def last_body(self, data: bytes, beyond: bytes) -> None:
         """The last piece of the body; ``beyond`` came after its end and makes the connection suspect."""
         client = self.client
-        client.exchange.body_sent += len(data)
+        self.exchange.body_sent += len(data)
         if self._chunks_out:
             client.write((chunk(data) if data else b"") + self._last_chunk())
         elif data:
@@ -271,16 +271,16 @@ class Relay(Pairing):
 
     def _last_chunk(self) -> bytes:
         """The end of a chunked body."""
-        if self._trailed is None and self.client.exchange.route.adds is None:
+        if self._trailed is None and self.exchange.route.adds is None:
             return LAST_CHUNK
         return end_of_chunks(self.trailers())
 
     def trailers(self) -> bytes:
         """The lines behind a chunked body: the server's where they are passed on, and our own."""
         trailed, self._trailed = self._trailed, None
-        adds = self.client.exchange.route.adds
+        adds = self.exchange.route.adds
         theirs = b"" if trailed is None else trailed.trailer_lines()
-        return theirs + (b"" if adds is None else adds.trailers(self.client.exchange))
+        return theirs + (b"" if adds is None else adds.trailers(self.exchange))
 
     def body_ended(self) -> None:
         """The server closed, which ends a body without a length."""
@@ -300,7 +300,7 @@ class Relay(Pairing):
         if self.plane.tallied:
             if peer.tally is None:
                 peer.tally = Tally()
-            peer.tally.note(self.client.exchange.status, self.client.exchange.started)
+            peer.tally.note(self.exchange.status, self.exchange.started)
         if self._record is not None:
             self._record.end(True, link.received)
             self._record = None
@@ -352,7 +352,7 @@ class Relay(Pairing):
     def _switch(self, head: ResponseHead, rest: bytes, link: PeerLink) -> None:
         """101: the protocol changes on both sides (RFC 9110 section 15.2.2), if the client asked and so did we."""
         client = self.client
-        asked = client.exchange.head.upgrade
+        asked = self.exchange.head.upgrade
         if not asked or not self._plan.switches:
             self.failed(Fault.BAD_HEAD, "upstream switched protocols unasked")
             return
@@ -365,9 +365,9 @@ class Relay(Pairing):
         start = client.plane.head_start(head.status_line, self._plan.server_tokens)
         upgrade = b"Upgrade: %b\r\nConnection: upgrade\r\n\r\n" % (head.upgrade or asked)
         message = b"".join((start, head.sent_on, upgrade))
-        client.exchange.sent = head.sent_on + upgrade
-        client.exchange.head_sent = len(message)
-        client.exchange.body_sent = len(rest)
+        self.exchange.sent = head.sent_on + upgrade
+        self.exchange.head_sent = len(message)
+        self.exchange.body_sent = len(rest)
         client.write(message + rest)
         client.begin_tunnel()
 

@@ -45,7 +45,7 @@ class RequestBody(Relay):
 
     def _note(self, data: bytes) -> None:
         """Keep the text itself, too; of one that is too long there is none, as in nginx of one that is in a file."""
-        user = self.client.exchange.user
+        user = self.exchange.user
         first = self._replayable and not self._held
         text = data if first else user.get(BODY_TEXT, b"") + data
         user[BODY_TEXT] = text if self._replayable and len(text) <= MOST_HELD else b""
