@@ -22,6 +22,7 @@ from dyups.config.model import ErrorLog, LocationSettings, Settings
 from dyups.config.parser import Directive, Tree, parse_file, parse_text
 from dyups.config.regex import group_names
 from dyups.config.scope import Scope
+from dyups.config.settled import settled_names
 from dyups.config.variables import SETTABLE
 from dyups.errors import ConfigError
 from dyups.interfaces import VariableTable
@@ -78,6 +79,7 @@ def build(
     defined = {name: Defined(name) for name in defined_names(tree.directives)}
     user = frozenset(_user_variables(tree.directives)) - defined.keys() - frozenset(SETTABLE)
     scope = Scope(prefix, variables, user, default_port, defined=defined)
+    scope = replace(scope, settled=settled_names(tree.directives))
     if tree.files:
         scope = replace(scope, folder=os.path.dirname(tree.files[0]))
     values, structure = read_block(tree.directives, Context.MAIN, scope, Values())

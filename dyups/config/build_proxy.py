@@ -11,6 +11,7 @@ import re
 from dyups.config.model import Place, ProxyPass
 from dyups.config.parser import Directive
 from dyups.config.scope import Scope
+from dyups.config.settled import is_settled
 from dyups.config.values import parse_server_address
 from dyups.config.variables import constant, has_variables
 from dyups.errors import ConfigError
@@ -31,14 +32,15 @@ def parse_proxy_pass(directive: Directive, scope: Scope, *, path_replaced: bool)
     scheme, target, uri = _split(url, variable)
     if variable:
         rendered = scope.template(uri) if uri else None
-        return ProxyPass(scheme, scope.template(target), rendered, True, place)
+        settled = is_settled(url, scope.settled)
+        return ProxyPass(scheme, scope.template(target), rendered, True, settled, place)
     parse_server_address(target, 443 if scheme == "https" else 80)
     if uri and not path_replaced:
         raise ConfigError(
             '"proxy_pass" cannot have URI part in location given by regular expression, or inside named location, '
             'or inside "if" statement, or inside "limit_except" block'
         )
-    return ProxyPass(scheme, constant(target), constant(uri) if uri else None, False, place)
+    return ProxyPass(scheme, constant(target), constant(uri) if uri else None, False, place=place)
 
 
 def _split(url: str, variable: bool) -> tuple[str, str, str]:

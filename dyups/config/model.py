@@ -81,6 +81,8 @@ class ProxyPass:
     target: Template
     uri: Template | None
     has_variables: bool
+    settled: bool = False
+    """Variables as it may have, none of a client's choosing says where to."""
     place: Place = field(default=Place(), compare=False)
 
 

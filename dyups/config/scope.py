@@ -34,6 +34,8 @@ class Scope:
 
     defined: dict[str, Defined] = field(default_factory=dict)
     """The variables of ``map``, ``geo`` and ``split_clients`` by name."""
+    settled: frozenset[str] = frozenset()
+    """Those of them, and of ``defined``, whose values stand in the configuration."""
     folder: str = ""
     """Of the configuration file, where certificates and passwords start; empty for the prefix."""
 

@@ -9,7 +9,7 @@ it returns runs per request, so each shape of text has the callable with the few
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any
 
 from dyups.config.model import Template
@@ -81,6 +81,13 @@ def concatenate(templates: Sequence[Template]) -> Template:
 def has_variables(text: str) -> bool:
     """Whether there is a ``$`` in the text, which is how nginx tells."""
     return "$" in text
+
+
+def variable_names(text: str) -> Iterator[tuple[str, int, int]]:
+    """The variables in a text, in lower case, and from where to where each stands; a capture is its number."""
+    for found in _VARIABLE.finditer(text):
+        name = found[1] or found[2] or found[3] or ""
+        yield name.lower(), found.start(), found.end()
 
 
 def is_changeable(name: str, table: VariableTable) -> bool:

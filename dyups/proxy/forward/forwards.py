@@ -107,7 +107,7 @@ class VariableTarget:
         self._scheme = content.scheme
         self._scheme_sent = encode(content.scheme)
         self._uri = content.uri
-        self._pinned = _PINNED(content.target.source) is not None
+        self._pinned = content.settled or _PINNED(content.target.source) is not None
         self._named: NamedTargets | None = None
         """Looks up names that are no upstream (``resolver``)."""
         resolver = location.settings.resolver

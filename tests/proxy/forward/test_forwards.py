@@ -210,3 +210,21 @@ class TargetTests(SynchronousTestCase):
             self.assertEqual(len(lines), 4)
             self.assertEqual(len(lines[0].split(b" ")), 3)
             self.assertFalse(any(byte < 33 or byte == 127 for byte in lines[0].split(b" ")[1]))
+
+
+class SettledTests(SynchronousTestCase):
+    """Variables that the configuration gives their values."""
+
+    def test_addresses(self) -> None:
+        """They may say any address, with scheme and path or without; what a client says may still say none."""
+        world = World(
+            "server { listen 8080; set $to 127.0.0.1:9007; set $url http://$to/base;"
+            " location /host { proxy_pass http://$to; } location /whole { proxy_pass $url; }"
+            " location /path { proxy_pass http://$to$uri; } location /asked { proxy_pass http://$arg_to; } }"
+        )
+        for path, asked in (("/host?x", b"/host?x"), ("/whole", b"/base"), ("/path?x", b"/path")):
+            client = world.client()
+            client.say(get(path))
+            self.assertTrue(world.servers[-1].got.startswith(b"GET %b HTTP/" % asked), path)
+        self.assertEqual(len(world.servers), 3)
+        self.assertEqual(head(world.ask(get("/asked?to=127.0.0.1:9007")))[0], 502)
