@@ -41,8 +41,13 @@ class EarlyEnd:
                 signal.signal(number, self._came)
 
     def hold(self, reactor: Any) -> None:
-        """Something is open now: end when ``reactor`` runs."""
+        """Something is open now: end when ``reactor`` runs.
+
+        Twisted's own handler for TERM, which a reactor puts as it starts, takes a second signal for a mistake of ours.
+        """
         self._reactor = reactor
+        if _is_ours(signal.getsignal(signal.SIGINT)):
+            reactor.sigTerm = self._came
         reactor.callWhenRunning(self._begin)
 
     def over(self) -> None:
@@ -52,10 +57,8 @@ class EarlyEnd:
                 signal.signal(number, signal.SIG_IGN)
 
     def _begin(self) -> None:
-        """The reactor has put its own handler for TERM, which takes a second signal for a mistake of ours."""
+        """The reactor runs, and its handlers are there."""
         self._running = True
-        if _is_ours(signal.getsignal(signal.SIGINT)):
-            signal.signal(signal.SIGTERM, self._came)
         if self._asked:
             self._stop()
 

@@ -108,6 +108,14 @@ class EarlyEndTests(SynchronousTestCase):
             self.assertEqual(self.reactor._exitSignal, number)
             self.handlers.table[15] = self.handlers.SIG_DFL
 
+    def test_as_the_reactor_starts(self) -> None:
+        """Its handlers are there, and it has not told so yet: both signals count for one all the same."""
+        self.early.hold(self.reactor)
+        self.reactor.when.insert(0, lambda: self.send(2))
+        self.reactor.when.insert(1, lambda: self.send(15))
+        self.reactor.run()
+        self.assertEqual(self.reactor.calls, ["stop"])
+
     def test_stopped_already(self) -> None:
         """A signal that comes while the process ends for another reason is no mistake."""
         self.early.hold(self.reactor)
