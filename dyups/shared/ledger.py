@@ -9,7 +9,8 @@
 Each process has a column and adds and takes away in its own cells only, so counting needs no lock; who wants to know
 reads a row and adds up.  When a process has ended, however that was, its column is made zero before another gets it.
 What several processes write (failures, sessions) they write under locks of the kernel (``fcntl``), which end with
-whoever holds them.
+whoever holds them.  The locks are on a file of their own, with nothing in it: a process loses all that it holds on a
+file when it closes any descriptor of it, and each mapping has one.
 
 :class:`Ledger` is the master's: it alone gives away rows, areas and columns.  :class:`Column` is a worker's.
 ``upstream.sharing`` knows what a row stands for.
@@ -115,10 +116,11 @@ def stride_of(columns: int) -> int:
 
 
 class Column(Pages):
-    """A worker's side: it counts in ``column``."""
+    """A worker's side: it counts in ``column``, and locks on ``locks``."""
 
-    def __init__(self, fd: int, column: int) -> None:
+    def __init__(self, fd: int, locks: int, column: int) -> None:
         super().__init__(fd)
+        self.locks = locks
         if not 0 <= column < self.columns:
             raise ZoneDamaged(f"there is no column {column}")
         self.column = column
@@ -141,6 +143,8 @@ class Ledger(Pages):
         header = _HEADER.pack(MAGIC, VERSION, columns, most)
         os.pwrite(fd, header + _SUM.pack(crc32(header)), 0)
         super().__init__(fd)
+        self.locks = anonymous_file("dyups-locks")
+        """The file that workers lock on."""
         self._now = now
         self._rows = 0
         """Rows that were given away at least once."""
@@ -276,6 +280,7 @@ class Ledger(Pages):
     def close(self) -> None:
         """Unmap and close; workers keep what they have mapped."""
         super().close()
+        os.close(self.locks)
         os.close(self.fd)
 
 

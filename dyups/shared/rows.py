@@ -32,21 +32,21 @@ class Head:
     A lock does not count: it is not to be taken twice.
     """
 
-    __slots__ = ("_at", "_fd", "_word", "_words")
+    __slots__ = ("_at", "_locks", "_word", "_words")
 
     def __init__(self, column: Column, row: int) -> None:
-        self._fd = column.fd
+        self._locks = column.locks
         self._at = column.at(row)
         self._words = column.words
         self._word = (self._at + STAMP) // 8
 
     def lock(self) -> None:
         """Wait until no other process has it: it is never held for longer than a choice takes."""
-        lockf(self._fd, LOCK_EX, 1, self._at)
+        lockf(self._locks, LOCK_EX, 1, self._at)
 
     def unlock(self) -> None:
         """Let others have it."""
-        lockf(self._fd, LOCK_UN, 1, self._at)
+        lockf(self._locks, LOCK_UN, 1, self._at)
 
     @property
     def stamp(self) -> int:

@@ -32,10 +32,13 @@ def name_of(server: bytes) -> bytes:
 
 
 class SharedSessions:
-    """The table of ``size`` bytes at ``place`` of the file behind ``fd``.  Raises OSError and ValueError."""
+    """The table of ``size`` bytes at ``place`` of the file behind ``fd``; its locks are on ``locks``.
 
-    def __init__(self, fd: int, place: int, size: int) -> None:
-        self._fd = fd
+    Raises OSError and ValueError.
+    """
+
+    def __init__(self, fd: int, locks: int, place: int, size: int) -> None:
+        self._locks = locks
         self._place = place
         self._buckets = max(1, size // BUCKET)
         self._map = mmap.mmap(fd, max(size, BUCKET), offset=place)
@@ -86,11 +89,11 @@ class SharedSessions:
     def _bucket(self, digest: bytes) -> Iterator[int]:
         """Where the bucket of a session begins; nobody else has it meanwhile."""
         start = int.from_bytes(digest[:8], "little") % self._buckets * BUCKET
-        lockf(self._fd, LOCK_EX, BUCKET, self._place + start)
+        lockf(self._locks, LOCK_EX, BUCKET, self._place + start)
         try:
             yield start
         finally:
-            lockf(self._fd, LOCK_UN, BUCKET, self._place + start)
+            lockf(self._locks, LOCK_UN, BUCKET, self._place + start)
 
     def close(self) -> None:
         """Unmap; the descriptor is the caller's."""

@@ -149,7 +149,7 @@ class Counting:
         sessions = self._sessions.get(key)
         if sessions is None and (row := self._column.find(key)) >= 0:
             try:
-                sessions = SharedSessions(self._column.fd, *self._column.area(row))
+                sessions = SharedSessions(self._column.fd, self._column.locks, *self._column.area(row))
             except (OSError, ValueError) as error:
                 _log.error("sessions of upstream {name}: {error}", name=group.spec.name, error=error)
                 return

@@ -79,7 +79,8 @@ def run(
     zone = ZoneReader(ZONE, place)
     os.close(ZONE)
     listens = len(configuration.http.listens)
-    ledger = None if column < 0 else Column(FIRST_SOCKET + listens, column)
+    behind = FIRST_SOCKET + listens
+    ledger = None if column < 0 else Column(behind, behind + 1, column)
     sockets = inherited(listens)
     worker = Worker(snapshot, configuration, zone, sockets, logs, reactor, time.monotonic, ledger=ledger)
     # Logs and certificates are open; from here on nothing needs root.

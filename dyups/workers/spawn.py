@@ -4,7 +4,7 @@
     3     the control channel
     4     the shared zone
     5     the snapshot
-    6 …   the listening sockets, in the configuration's order; behind them the ledger, where there is one
+    6 …   the listening sockets, in the configuration's order; behind them the ledger and its locks, where there is one
 
 ``crew`` calls :class:`Spawner`; ``entry`` is the other side.
 """
@@ -64,7 +64,7 @@ class Spawner:
             files = [listening.fileno() for listening in self._sockets(crew, child.place)]
             column = crew.columns.get(child.place, -1)
             if crew.ledger is not None and column >= 0:
-                files.append(crew.ledger.fd)
+                files += [crew.ledger.fd, crew.ledger.locks]
             descriptors |= dict(enumerate(files, FIRST_SOCKET))
             process = self._reactor.spawnProcess(
                 child,

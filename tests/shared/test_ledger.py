@@ -27,7 +27,7 @@ class LedgerCase(SynchronousTestCase):
 
     def column(self, number: int | None = None) -> Column:
         """What a process has that got a column, the next one if need be."""
-        column = Column(self.ledger.fd, self.ledger.admit() if number is None else number)
+        column = Column(self.ledger.fd, self.ledger.locks, self.ledger.admit() if number is None else number)
         self.addCleanup(column.close)
         return column
 
@@ -108,7 +108,7 @@ class RowTests(LedgerCase):
     def test_any_order(self, steps: list[tuple[str, int]]) -> None:
         """Whatever comes and goes: two keys never share a row, and what is there is found by all."""
         ledger = self.made(2, 8)
-        column = Column(ledger.fd, ledger.admit())
+        column = Column(ledger.fd, ledger.locks, ledger.admit())
         there: dict[bytes, int] = {}
         for step, number in steps:
             key = b"%d" % number
@@ -164,7 +164,7 @@ class ColumnTests(LedgerCase):
         """Whoever counts and dies in whatever order, the sums are what the living have under way."""
         ledger = self.made(4, 8)
         rows = [ledger.row(b"%d" % number) for number in range(5)]
-        columns = [Column(ledger.fd, ledger.admit()) for _ in range(4)]
+        columns = [Column(ledger.fd, ledger.locks, ledger.admit()) for _ in range(4)]
         counts = [[0] * 5 for _ in range(4)]
         for who, what, step in steps:
             column = columns[who]
@@ -222,5 +222,5 @@ class DamageTests(LedgerCase):
         """Some other memory is refused, and so is a column that there is not."""
         other = anonymous_file("x", PAGE)
         self.addCleanup(os.close, other)
-        self.assertRaises(ZoneDamaged, Column, other, 0)
-        self.assertRaises(ZoneDamaged, Column, self.ledger.fd, 4)
+        self.assertRaises(ZoneDamaged, Column, other, other, 0)
+        self.assertRaises(ZoneDamaged, Column, self.ledger.fd, other, 4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from fcntl import LOCK_EX, LOCK_NB, lockf
 from multiprocessing import get_context
 from typing import Any
 
@@ -20,9 +21,9 @@ def rows_of(column: Column) -> Row:
     return Row(column, column.find(b"server"), Head(column, column.find(b"head")))
 
 
-def fail(fd: int, number: int, times: int) -> None:
+def fail(fd: int, locks: int, number: int, times: int) -> None:
     """What another process does."""
-    row = rows_of(Column(fd, number))
+    row = rows_of(Column(fd, locks, number))
     for _ in range(times):
         row.failed(1.0)
 
@@ -103,7 +104,10 @@ class FailureTests(RowsCase):
     def test_processes(self) -> None:
         """Processes that fail at once lose no failure."""
         context: Any = get_context("fork")
-        processes = [context.Process(target=fail, args=(self.ledger.fd, number, 500)) for number in (0, 1)]
+        processes = [
+            context.Process(target=fail, args=(self.ledger.fd, self.ledger.locks, number, 500))
+            for number in (0, 1)
+        ]
         for process in processes:
             process.start()
         for process in processes:
@@ -111,12 +115,31 @@ class FailureTests(RowsCase):
         self.assertEqual([process.exitcode for process in processes], [0, 0])
         self.assertEqual(self.one.read().fails, 1000)
 
+    def test_held(self) -> None:
+        """A lock is held whatever else the process lets go of: no other process gets it meanwhile."""
+        self.one.head.lock()
+        Column(self.ledger.fd, self.ledger.locks, 0).close()
+        self.assertTrue(self.refused_elsewhere())
+        self.one.head.unlock()
+        self.assertFalse(self.refused_elsewhere())
+
+    def refused_elsewhere(self) -> bool:
+        """Does some other process hold it, as a third one sees it?"""
+        pid = os.fork()
+        if not pid:
+            try:
+                lockf(self.ledger.locks, LOCK_EX | LOCK_NB)
+            except OSError:
+                os._exit(1)
+            os._exit(0)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+
     def test_killed(self) -> None:
         """A process that is killed while it holds the lock leaves it free."""
         ready, tell = os.pipe()
         pid = os.fork()
         if not pid:
-            rows_of(Column(self.ledger.fd, 0)).head.lock()
+            rows_of(Column(self.ledger.fd, self.ledger.locks, 0)).head.lock()
             os.write(tell, b"x")
             signal.pause()
         os.read(ready, 1)

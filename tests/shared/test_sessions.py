@@ -17,7 +17,7 @@ from dyups.shared.sessions import BUCKET, SLOTS, SharedSessions, name_of
 
 def learn(fd: int, number: int) -> None:
     """What another process does."""
-    sessions = SharedSessions(fd, PAGE, 8 * BUCKET)
+    sessions = SharedSessions(fd, fd, PAGE, 8 * BUCKET)
     for session in range(20):
         sessions.note(b"%d-%d" % (number, session), b"%d" % number, 1.0, 0)
 
@@ -31,7 +31,7 @@ class SessionsTests(SynchronousTestCase):
         self.one, self.two = self.view(), self.view()
 
     def view(self, size: int = 8 * BUCKET) -> SharedSessions:
-        sessions = SharedSessions(self.fd, PAGE, size)
+        sessions = SharedSessions(self.fd, self.fd, PAGE, size)
         self.addCleanup(sessions.close)
         return sessions
 
@@ -71,7 +71,7 @@ class SessionsTests(SynchronousTestCase):
         """The sessions that a zone is said to hold (one for 128 bytes) are held, but for one in fifty."""
         zone = anonymous_file("x", 1 << 20)
         self.addCleanup(os.close, zone)
-        table = SharedSessions(zone, 0, 1 << 20)
+        table = SharedSessions(zone, zone, 0, 1 << 20)
         self.addCleanup(table.close)
         count = (1 << 20) // 128
         for number in range(count):

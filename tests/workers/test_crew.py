@@ -112,7 +112,7 @@ class LifeTests(CrewCase):
         self.assertEqual(self.crew.columns, {0: 0, 1: 1})
         row = ledger.row(b"server")
         for number in (0, 1):
-            column = Column(ledger.fd, number)
+            column = Column(ledger.fd, ledger.locks, number)
             column.cells[column.cell(row)] = 5 + number
             column.close()
         self.processes[0].end(9)

@@ -88,16 +88,17 @@ class SpawnerTests(SpawnCase):
     def test_ledger(self) -> None:
         """Workers that count together inherit the ledger behind the sockets, and are told their columns."""
         with open(os.devnull, "rb") as ledger:
-            self.crew.ledger = SimpleNamespace(fd=ledger.fileno())
+            self.crew.ledger = SimpleNamespace(fd=ledger.fileno(), locks=self.listening.fileno())
             self.crew.columns = {3: 7}
             self.spawner(self.child, self.crew)
         self.assertEqual(self.reactor.spawned[0][2][-1], "7")
         self.assertEqual(self.reactor.kinds[0][9], os.devnull)
+        self.assertTrue(self.reactor.kinds[0][10].startswith("socket:"))
         self.reactor.advance(0)
 
     def test_no_column(self) -> None:
         """A worker for which the ledger has no column counts by itself."""
-        self.crew.ledger = SimpleNamespace(fd=-1)
+        self.crew.ledger = SimpleNamespace(fd=-1, locks=-1)
         self.crew.columns = {3: -1}
         self.spawner(self.child, self.crew)
         self.assertEqual(self.reactor.spawned[0][2][-1], "-1")
