@@ -86,8 +86,8 @@ class MasterProcess(Service):
         self._in_thread = threads_of(reactor)
         self._claim = Claim(written_by(configuration.http.dyups), time.sleep)
         self._truth = establish(configuration)
-        self._sockets = Sockets(sleep=time.sleep)
-        self._sockets.open(configuration.http.listens, workers_wanted(configuration))
+        self._sockets = Sockets()
+        self._sockets.open(configuration.http.listens, workers_wanted(configuration), time.sleep)
         self.crews: list[Crew] = []
         """Oldest first."""
         self._store = store_of(self._truth, reactor, self._in_thread)

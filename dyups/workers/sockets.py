@@ -16,10 +16,10 @@ from dyups.interfaces import Address
 from dyups.net.sockets import close_listener
 from dyups.workers.listening import open_all
 
-#: How often an address in use is tried, and how long between: what a master that just ended left is freed by its
-#: workers in a moment (``ngx_open_listening_sockets``).
+#: How often a start tries an address in use, and how many seconds between: what a master that just ended left is freed
+#: by its workers in a moment, a busy machine's moment perhaps (``ngx_open_listening_sockets``).
 TRIES = 5
-BETWEEN = 0.1
+BETWEEN = 0.5
 
 Key = tuple[Address, int]
 Open = Callable[[Listen], socket.socket]
@@ -31,16 +31,18 @@ def open_listen(listen: Listen) -> socket.socket:
 
 
 class Sockets:
-    """All listening sockets, by address and place.  ``open_one`` and ``sleep`` are arguments for tests."""
+    """All listening sockets, by address and place.  ``open_one`` is an argument for tests."""
 
-    def __init__(self, open_one: Open = open_listen, sleep: Callable[[float], None] | None = None) -> None:
+    def __init__(self, open_one: Open = open_listen) -> None:
         self._open_one = open_one
-        self._sleep = sleep
         self._sockets: dict[Key, socket.socket] = {}
 
-    def open(self, listens: Iterable[Listen], places: int) -> None:
+    def open(
+        self, listens: Iterable[Listen], places: int, sleep: Callable[[float], None] | None = None
+    ) -> None:
         """Have a socket for each of ``listens`` in each of ``places``; those that are open already stay as they are.
 
+        With ``sleep`` an address in use is tried again, as at a start; a running master has no time for that.
         All or none: raises OSError with the address in its ``filename``, and then nothing has changed.
         """
         opened: list[Key] = []
@@ -48,7 +50,7 @@ class Sockets:
             for listen in listens:
                 for key in _keys(listen, places):
                     if key not in self._sockets:
-                        self._sockets[key] = self._opened(listen)
+                        self._sockets[key] = self._opened(listen, sleep)
                         opened.append(key)
                     else:
                         self._sockets[key].listen(listen.backlog)
@@ -57,16 +59,16 @@ class Sockets:
                 close_listener(self._sockets.pop(key))
             raise
 
-    def _opened(self, listen: Listen) -> socket.socket:
+    def _opened(self, listen: Listen, sleep: Callable[[float], None] | None) -> socket.socket:
         if listen.reuseport:
             self._allow_sharing(listen.address)
         for _ in range(TRIES - 1):
             try:
                 return self._open_one(listen)
             except OSError as error:
-                if error.errno != errno.EADDRINUSE or self._sleep is None:
+                if error.errno != errno.EADDRINUSE or sleep is None:
                     raise
-                self._sleep(BETWEEN)
+                sleep(BETWEEN)
         return self._open_one(listen)
 
     def _allow_sharing(self, address: Address) -> None:

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from dyups.config.model import Listen, LocationSettings, Server, ServerSettings
 from dyups.interfaces import Address, TcpAddress, UnixAddress
 from dyups.workers import sockets as module
-from dyups.workers.sockets import BETWEEN, Sockets, open_listen, reason_of
+from dyups.workers.sockets import Sockets, open_listen, reason_of
 
 SERVER = Server((), ServerSettings(), LocationSettings())
 
@@ -55,7 +55,7 @@ class SocketsTests(SynchronousTestCase):
         self.made: list[FakeSocket] = []
         self.refused: dict[Address, list[int]] = {}
         self.slept: list[float] = []
-        self.sockets = Sockets(self.open_one, self.slept.append)
+        self.sockets = Sockets(self.open_one)
 
     def open_one(self, wanted: Listen) -> Any:
         errors = self.refused.get(wanted.address)
@@ -111,18 +111,17 @@ class SocketsTests(SynchronousTestCase):
         self.sockets.open([TWO], 1)
 
     def test_tried_again(self) -> None:
-        """An address in use is tried again for half a second: a master that just ended may have left its workers."""
+        """A start tries an address in use for two seconds: a master that just ended may have left its workers."""
         self.refused[ONE.address] = [errno.EADDRINUSE] * 4
-        self.sockets.open([ONE], 1)
-        self.assertEqual(self.slept, [BETWEEN] * 4)
+        self.sockets.open([ONE], 1, self.slept.append)
+        self.assertEqual(self.slept, [0.5] * 4)
         self.refused[TWO.address] = [errno.EADDRINUSE] * 5
-        self.assertRaises(OSError, self.sockets.open, [TWO], 1)
+        self.assertRaises(OSError, self.sockets.open, [TWO], 1, self.slept.append)
 
     def test_not_tried_again(self) -> None:
         """A running master does not sleep."""
-        sockets = Sockets(self.open_one)
         self.refused[ONE.address] = [errno.EADDRINUSE]
-        self.assertRaises(OSError, sockets.open, [ONE], 1)
+        self.assertRaises(OSError, self.sockets.open, [ONE], 1)
 
 
 class OpenTests(SynchronousTestCase):
