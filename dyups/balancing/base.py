@@ -28,13 +28,16 @@ class Candidate(Protocol):
 JUST_NOW = -1.0
 
 
-class Tally(Protocol):
+class Tally:
     """Tells balancers that a choice made before may not hold any more, without asking every peer."""
 
-    failures: int
-    """Failed attempts of all peers of the group, and what is counted in ``verdicts``; only grows."""
-    verdicts: int
-    """How often health checks have found one of the peers up or down (``Candidate.down``); only grows."""
+    __slots__ = ("failures", "verdicts")
+
+    def __init__(self) -> None:
+        self.failures = 0
+        """Failed attempts of all peers of the group, and what is counted in ``verdicts``; only grows."""
+        self.verdicts = 0
+        """How often health checks have found one of the peers up or down (``Candidate.down``); only grows."""
 
 
 C = TypeVar("C", bound=Candidate)

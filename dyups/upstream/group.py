@@ -97,7 +97,7 @@ class Group:
         self.key = fold(spec.name)
         self.resolved = looked_up(resolved)
         """The addresses of names that the group was made with."""
-        self.pool = Pool(spec.keepalive)
+        self.pool = Pool(spec.keepalive, spec.keepalive_requests, spec.keepalive_time, spec.keepalive_timeout)
         self.measures = measures(spec.balancing)
         """The times of its servers are to be kept (``least_time``)."""
         self.followed = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from dyups.balancing import base as balancing
 from dyups.balancing.base import JUST_NOW, is_open
 from dyups.balancing.times import Times
 from dyups.config.model import ServerSpec
@@ -31,18 +32,25 @@ class IdleLink(Protocol):
         ...
 
 
-class Pool:
-    """What the peers of one upstream count together: idle connections, and failures (``balancing.base.Tally``)."""
+class Pool(balancing.Tally):
+    """What the peers of one upstream count together: idle connections, and failures."""
 
-    __slots__ = ("failures", "idle", "limit", "queue", "verdicts")
+    __slots__ = ("idle", "lasts", "limit", "most_requests", "queue", "waits")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(
+        self, limit: int, most_requests: int = 1000, lasts: float = 3600.0, waits: float = 60.0
+    ) -> None:
+        super().__init__()
+        self.most_requests = most_requests
+        """On one connection (``keepalive_requests``)."""
+        self.lasts = lasts
+        """Seconds for which a connection may be used (``keepalive_time``)."""
+        self.waits = waits
+        """Seconds for which it may be idle (``keepalive_timeout``)."""
         self.limit = limit
         """How many idle connections the upstream may keep (``keepalive``)."""
         self.idle = 0
         """How many it keeps: those of all its peers."""
-        self.failures = 0
-        self.verdicts = 0
         self.queue: Queue | None = None
         """Requests that wait for room (``queue``)."""
 

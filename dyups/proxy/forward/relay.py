@@ -306,21 +306,21 @@ class Relay(Pairing):
             self._record = None
         if self._body:
             self._body = []
-        spec = self._group.spec
+        pool = peer.pool
         if (
             reusable
             and self._ended
             and not link.blocked
             and self._plan.head.keeps
-            and link.requests < spec.keepalive_requests
-            and self.plane.deadlines.now - link.made < spec.keepalive_time
+            and link.requests < pool.most_requests
+            and self.plane.deadlines.now - link.made < pool.lasts
             and peer.keep_idle(link)
         ):
-            link.rest(spec.keepalive_timeout)
+            link.rest(pool.waits)
         else:
             link.discard()
-        if peer.pool.queue is not None:
-            peer.pool.queue.released()
+        if pool.queue is not None:
+            pool.queue.released()
         self.client.answered()
 
     def broke_off(self, text: str) -> None:
