@@ -10,8 +10,10 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 
+from dyups.config.bodies import BodySettings, TempPath
 from dyups.config.build_files import take_files
 from dyups.config.build_location import Inside, check_duplicates
+from dyups.config.directives.bodies import DEFAULT_TEMP_PATH
 from dyups.config.directives.entry import Context
 from dyups.config.directives.logs import default_access_log
 from dyups.config.geo import read_geo
@@ -49,6 +51,8 @@ def build_http(directive: Directive, scope: Scope, outer: Values) -> Http:
     """The settings of a checked ``http`` directive; raises ConfigError with a place."""
     outer.store(LocationSettings, {"access_log": (default_access_log(scope),)}, inherited=True)
     outer.store(FileSettings, {"root": constant(scope.path("html"))}, inherited=True)
+    temporary = TempPath(scope.path(DEFAULT_TEMP_PATH))
+    outer.store(BodySettings, {"client_body_temp_path": temporary}, inherited=True)
     values, structure = read_block(directive.block or (), Context.HTTP, scope, outer)
     own = outer.of(DyupsSettings) | values.of(DyupsSettings)
     dyups = DyupsSettings(**own)

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import ClassVar
 
 from dyups.config.access import AccessSettings as AccessSettings
+from dyups.config.bodies import BodySettings as BodySettings
 from dyups.config.compression import CompressionSettings as CompressionSettings
 from dyups.config.defined import Defined
 from dyups.config.http2 import Http2Settings as Http2Settings
@@ -161,6 +162,7 @@ class LocationSettings:
     FAMILIES: ClassVar[dict[str, type]] = {
         "access": AccessSettings,
         "answers": AnswerSettings,
+        "bodies": BodySettings,
         "compression": CompressionSettings,
         "files": FileSettings,
         "scripts": LocationScripts,
@@ -172,6 +174,7 @@ class LocationSettings:
     """Fields that are settings of a module of their own."""
     access: AccessSettings = field(default_factory=AccessSettings)
     answers: AnswerSettings = field(default_factory=AnswerSettings)
+    bodies: BodySettings = field(default_factory=BodySettings)
     compression: CompressionSettings = field(default_factory=CompressionSettings)
     files: FileSettings = field(default_factory=FileSettings)
     scripts: LocationScripts = field(default_factory=LocationScripts)

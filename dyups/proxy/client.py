@@ -146,6 +146,10 @@ class ClientSide(Protocol):
 class PhasedClient(ClientSide, Protocol):
     """A client whose request goes through phases that may wait."""
 
+    def body_paused(self) -> bool:
+        """Does whoever takes the request's body want no more of it for now?"""
+        ...
+
     def waits_for(self, sink: BodySink) -> bool:
         """Is it still ``sink`` that has the request."""
         ...

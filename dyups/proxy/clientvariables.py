@@ -14,6 +14,7 @@ from dyups.interfaces import Getter
 from dyups.proxy.access.referers import invalid_referer
 from dyups.proxy.access.securelinks import secure_link, secure_link_expires
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.files.bodyfiles import BODY_FILE
 
 #: What ``struct tcp_info`` of <linux/tcp.h> begins with: eight bytes, then numbers of four.
 _NUMBERS = struct.Struct("8x23I")
@@ -66,6 +67,7 @@ GETTERS: dict[str, Getter] = {
     "http3": lambda x: b"",
     "invalid_referer": invalid_referer,
     "is_request_port": lambda x: b":" if _request_port(x) else b"",
+    "request_body_file": lambda x: x.user.get(BODY_FILE, b""),
     "request_port": _request_port,
     "secure_link": secure_link,
     "secure_link_expires": secure_link_expires,

@@ -15,6 +15,7 @@ from dyups.proxy import answers
 from dyups.proxy.access.restrictions import Restrictions
 from dyups.proxy.client import BodySink
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.files.bodyfiles import BodyInFile
 from dyups.proxy.files.plain import Files
 from dyups.proxy.files.tryfiles import TryPhase
 from dyups.proxy.forward.forwards import ConstantTarget, VariableTarget
@@ -128,4 +129,12 @@ class LocationMaker:
         access = self._restrictions.phases(location)
         files = location.settings.files
         tries = () if files.try_files is None else (TryPhase(files.try_files, files),)
-        return (*scripts.before_access(location), *access, *scripts.after_access(location), *tries)
+        spools = self._spools(location)
+        return (*scripts.before_access(location), *access, *scripts.after_access(location), *tries, *spools)
+
+    def _spools(self, location: Location) -> tuple[Phase, ...]:
+        """``client_body_in_file_only``: only what is passed on is read at all."""
+        settings = location.settings.bodies
+        path = settings.client_body_temp_path
+        wanted = settings.client_body_in_file_only != "off" and isinstance(location.content, ProxyPass)
+        return (BodyInFile(settings, path, self._plane),) if wanted and path is not None else ()

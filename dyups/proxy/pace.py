@@ -205,6 +205,10 @@ class ClientPace:
                 self.deadline = NEVER
             self.transport.pauseProducing()  # type: ignore[attr-defined]
 
+    def body_paused(self) -> bool:
+        """See :class:`~dyups.proxy.client.PhasedClient`."""
+        return self._paused
+
     def resume_body(self) -> None:
         """Read from the client again."""
         if self._paused:

@@ -33,7 +33,19 @@ class Phase(Protocol):
 class Passage:
     """One request and the phases still before it."""
 
-    __slots__ = ("_at", "_held", "_phases", "_running", "_went_on", "_when_read", "cancel", "client", "ended")
+    __slots__ = (
+        "_at",
+        "_held",
+        "_phases",
+        "_refill",
+        "_running",
+        "_spool",
+        "_went_on",
+        "_when_read",
+        "cancel",
+        "client",
+        "ended",
+    )
 
     def __init__(self, client: PhasedClient, phases: tuple[Phase, ...], body: bytes, ended: bool) -> None:
         self.client = client
@@ -47,6 +59,10 @@ class Passage:
         self._running = False
         self._went_on = False
         self._when_read: Callable[[], object] | None = None
+        self._spool: Callable[[bytes, bool], object] | None = None
+        """Takes the body elsewhere (:meth:`divert`)."""
+        self._refill: Callable[[BodySink], object] | None = None
+        """Gives it to whoever serves, from there."""
 
     @property
     def body(self) -> bytes:
@@ -71,7 +87,10 @@ class Passage:
                 return self.client.locate_again(self.body, self.ended)
         exchange.held = b""
         body, self._held = self.body, []
-        return exchange.route.serving.serve(exchange, body, self.ended)
+        sink = exchange.route.serving.serve(exchange, body, self.ended)
+        if self._refill is not None and sink is not DISCARD:
+            self._refill(sink)
+        return sink
 
     def _run(self, phase: Phase, exchange: Exchange) -> int:
         self._running, self._went_on = True, False
@@ -91,6 +110,9 @@ class Passage:
 
     def take_body(self, data: bytes, ended: bool) -> None:
         """See :class:`~dyups.proxy.client.BodySink`."""
+        if self._spool is not None:
+            self._spool(data, ended)
+            return
         if data:
             self._held.append(data)
             self.client.exchange.held = self.body
@@ -109,6 +131,20 @@ class Passage:
         """
         self._when_read = call
         self.client.resume_body()
+
+    def divert(self, spool: Callable[[bytes, bool], object]) -> None:
+        """A phase that waits has ``spool`` take the body, from its beginning on."""
+        held, self._held = self.body, []
+        self.client.exchange.held = b""
+        self._spool = spool
+        spool(held, self.ended)
+
+    def restore(self, body: bytes, ended: bool, refill: Callable[[BodySink], object] | None = None) -> None:
+        """The body that was taken elsewhere is ``body``, or what ``refill`` gives, later, to whoever serves."""
+        self._spool = None
+        self._held = [body] if body else []
+        self.ended = ended
+        self._refill = refill
 
     def client_paused(self) -> None:
         """Nothing is being sent."""

@@ -227,6 +227,10 @@ class SubRequest:
         """All of it came with the request."""
         return True
 
+    def body_paused(self) -> bool:
+        """All of it is there."""
+        return False
+
     def pause_body(self) -> None:
         """Nothing more comes."""
 

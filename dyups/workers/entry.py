@@ -23,7 +23,7 @@ from dyups.shared.ledger import Column
 from dyups.shared.zone import ZoneReader
 from dyups.workers.configuration import Configuration, built
 from dyups.workers.early import EarlyEnd
-from dyups.workers.privileges import Identity, Refused, become
+from dyups.workers.privileges import Identity, Refused, become, make_temp_folders
 from dyups.workers.snapshot import Snapshot, read_snapshot
 from dyups.workers.titles import WORKER, show
 
@@ -84,6 +84,8 @@ def run(
     sockets = inherited(listens)
     worker = Worker(snapshot, configuration, zone, sockets, logs, reactor, time.monotonic, ledger=ledger)
     # Logs and certificates are open; from here on nothing needs root.
+    for problem in make_temp_folders(configuration.settings, snapshot.identity):
+        complain("emerg", problem)
     if snapshot.identity is not None and not serve_as(snapshot.identity, master):
         return
     reactor.callWhenRunning(worker.start)

@@ -196,6 +196,20 @@ def hand_over_logs(settings: Settings, identity: Identity) -> Iterator[str]:
             yield failed("open", path, error)
 
 
+def make_temp_folders(settings: Settings, identity: Identity | None) -> Iterator[str]:
+    """Make the folders for bodies of requests, whoever is to write there; the reasons of what fails."""
+    blocks = each_settings(settings.http) if settings.http is not None else ()
+    wanted = (found.bodies for found in blocks if found.bodies.client_body_in_file_only != "off")
+    paths = (bodies.client_body_temp_path for bodies in wanted)
+    for folder in dict.fromkeys(path.folder for path in paths if path is not None):
+        try:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            if identity is not None and os.stat(folder).st_uid != identity.user:
+                os.chown(folder, identity.user, -1)
+        except OSError as error:
+            yield failed("mkdir", folder, error)
+
+
 def log_paths(settings: Settings) -> Iterable[str]:
     """The log files with names that no request decides, each once."""
     paths = dict.fromkeys(_files_of(settings.error_log))

@@ -35,12 +35,14 @@ class InheritingTests(SynchronousTestCase):
 
     def test_trailers(self) -> None:
         """Fields behind bodies have a rule of their own."""
-        text = "add_trailer A a; add_header H h; location / { add_trailer_inherit merge; add_trailer B b; add_header I i; }"
+        inner = "add_trailer_inherit merge; add_trailer B b; add_header I i;"
+        text = f"add_trailer A a; add_header H h; location / {{ {inner} }}"
         self.assertEqual(self.names(text), ["I", "B", "A"])
 
     def test_inherited(self) -> None:
         """The rule is inherited itself, level by level."""
-        text = "add_header_inherit merge; add_header A a; location / { add_header B b; location /x { add_header C c; } }"
+        inner = "location / { add_header B b; location /x { add_header C c; } }"
+        text = f"add_header_inherit merge; add_header A a; {inner}"
         self.assertEqual(self.names(text), ["C", "B", "A"])
         off = "add_header A a; add_header_inherit off; location / { add_header B b; location /x { } }"
         self.assertEqual(self.names(off), [])

@@ -16,7 +16,7 @@ from dyups.config.parser import Tree, parse_file
 from dyups.errors import ConfigError
 from dyups.workers import privileges
 from dyups.workers.configuration import Configuration, Source, read_configuration
-from dyups.workers.privileges import Choice, Identity, Refused, become, hand_over_logs
+from dyups.workers.privileges import Choice, Identity, Refused, become, hand_over_logs, make_temp_folders
 
 PEOPLE = {"web": (33, 34), "nobody": (65534, 65533)}
 GROUPS = {"web": 33, "staff": 50, "nogroup": 65532}
@@ -255,6 +255,29 @@ class LogTests(Paper):
         [*hand_over_logs(found.settings, Identity("me", os.getuid(), 0))]
         self.assertEqual(self.given, [])
         self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o644)
+
+    def test_temp_folders(self) -> None:
+        """Folders for bodies are made where there may be such files, and become the user's."""
+        owned: list[tuple[str, int, int]] = []
+        self.patch(os, "chown", lambda *args: owned.append(args))
+        found = self.settings(
+            "events { } http { server { location /x { client_body_in_file_only on; } location / {"
+            "client_body_in_file_only clean; client_body_temp_path a/b; } } "
+            "server { listen 81; client_body_temp_path c; } }"
+        )
+        me = Identity("web", os.getuid() + 1, 0)
+        self.assertEqual([*make_temp_folders(found.settings, me)], [])
+        self.assertEqual(
+            sorted(owned), [(f"{self.prefix}/{name}", me.user, -1) for name in ("a/b", "client_body_temp")]
+        )
+        self.assertEqual([*make_temp_folders(found.settings, None)], [])
+        self.assertEqual(len(owned), 2)
+        self.assertFalse((self.prefix / "c").exists())
+        (self.prefix / "client_body_temp").rmdir()
+        (self.prefix / "client_body_temp").write_text("in the way")
+        (reason,) = make_temp_folders(found.settings, me)
+        self.assertIn('mkdir() "', reason)
+        self.assertEqual([*make_temp_folders(self.settings("events { }").settings, me)], [])
 
     def test_not_possible(self) -> None:
         """What fails is told; a device is no file to be given away."""

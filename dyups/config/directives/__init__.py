@@ -23,6 +23,7 @@
     limits    rates and numbers of requests
     status    what was counted
     visiting  where clients come from
+    bodies    bodies in files
     dyups     the module's own
     idle      what only says more about something that is not there
     known     nginx's directives that are refused
@@ -39,6 +40,7 @@ from typing import Any
 
 from dyups.config.directives import (
     access,
+    bodies,
     compression,
     core,
     dyups,
@@ -96,6 +98,7 @@ def all_entries() -> Iterator[Entry]:
         limits,
         status,
         visiting,
+        bodies,
         scripts,
         idle,
         known,

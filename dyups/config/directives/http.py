@@ -206,9 +206,7 @@ _SERVER: tuple[Entry, ...] = (
 _HARMLESS: tuple[Entry, ...] = (
     harmless("chunked_transfer_encoding", _ANYWHERE, ONLY_ON, "Only ``on``."),
     harmless("client_body_buffer_size", _ANYWHERE, SIZE, _STREAMS),
-    harmless("client_body_in_file_only", _ANYWHERE, ONLY_OFF, "Only ``off``: no body is written to a file."),
     harmless("client_body_in_single_buffer", _ANYWHERE, FLAG, _STREAMS),
-    harmless("client_body_temp_path", _ANYWHERE, words("path [level1 [level2 [level3]]]", 1, 4), _STREAMS),
     harmless("connection_pool_size", _SERVERS, SIZE, "Memory is Python's."),
     harmless("log_subrequest", _ANYWHERE, FLAG, "Subrequests are not logged."),
     harmless("postpone_output", _ANYWHERE, SIZE, _STREAMS),

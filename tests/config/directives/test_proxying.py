@@ -82,6 +82,5 @@ class Read(SynchronousTestCase):
             ),
             "proxy_ignore_headers Date;": 'invalid value "Date"',
             "limit_rate fast;": '"limit_rate" directive invalid value',
-            "client_body_in_file_only on;": '"client_body_in_file_only" directive is not supported',
         }.items():
             self.assertEqual(message_of(self, location_of, text), f"{error} in conf/nginx.conf:5")

@@ -22,6 +22,7 @@ from tests.config.helpers import message_of
 DERIVED = {
     ("LocationSettings", "access"),  # a family of its own
     ("LocationSettings", "answers"),
+    ("LocationSettings", "bodies"),
     ("LocationSettings", "compression"),
     ("LocationSettings", "files"),
     ("LocationSettings", "visiting"),
