@@ -1,7 +1,7 @@
 """``least_conn``: the server with the fewest requests under way for its weight.
 
 As ``ngx_http_upstream_least_conn_module.c`` has it.  Among equals the choice is smooth weighted round robin.  Requests
-under way are those of this worker.
+under way are those of this worker, or of all (``upstream.sharing``).
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@
     group     one upstream: peers and balancer, replaced whole and never edited
     verdicts  what health checks found, on the peers
     map       name to group: replace, delete, list
+    sharing   what workers count together (``zone``, ``sticky learn``)
     queue     requests that wait for a server to have room
     places    where a server listens, once names are looked up
     resolve   host names to addresses, before a group is built

@@ -8,6 +8,7 @@ The master's side:
     crew           the workers of one configuration, each in its place, replaced when they end
     child          one worker process, as the master sees it
     publisher      changes to every worker: shared zones and doorbells
+    ledgers        the memory in which workers count together
     spawn          starts a worker process with what it inherits
     sockets        the listening sockets, kept across respawns and reloads
 
