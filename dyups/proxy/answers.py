@@ -70,8 +70,8 @@ def send(client: ClientSide, status: int, body: bytes, content_type: bytes, more
         lines, changed = exchange.route.bodies.whole(exchange, lines, body)
         if changed is not None:
             body = changed
-            framing = b"" if chunked or exchange.head.method == b"HEAD" else framed(client)
-            chunked = chunked or bool(framing)
+            framing = b"" if exchange.head.method == b"HEAD" else framed(client)
+            chunked = bool(framing)
             lines += framing
     if chunked:
         trailers = exchange.route.adds.trailers(exchange) if exchange.route.adds is not None else b""

@@ -31,7 +31,10 @@ from dyups.http1.target import escape
 from dyups.proxy.answers import page
 from dyups.proxy.client import BodySink, ClientSide
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.filters.answerhead import AnswerHead
 from dyups.proxy.filters.between import holds
+from dyups.proxy.filters.coded import begin_coded
+from dyups.proxy.filters.coding import Coder
 from dyups.proxy.filters.pacing import paced
 from dyups.proxy.plane import complain
 from dyups.proxy.serving import DISCARD
@@ -208,6 +211,7 @@ class _Channel:
                 values = values[:1] if self._left >= 0 and status != 204 else []
             if lowered not in _OURS:
                 lines += [b"%b: %b\r\n" % (name, value) for value in values]
+        size = self._left
         if exchange.head.method == b"HEAD" or status in (204, 304):
             self._left = 0
         elif self._request.chunked:
@@ -221,9 +225,22 @@ class _Channel:
         sent_on = b"".join(lines)
         if exchange.route.adds is not None:
             sent_on = exchange.route.adds.apply(exchange, sent_on)
-        message = b"%b%b%b" % (start, sent_on, client.answer_tail())
-        exchange.head_sent = len(message)
-        client.write(message)
+        coder: Coder | None = None
+        if exchange.route.bodies is not None:
+            answer = AnswerHead(exchange, sent_on, size)
+            coder = exchange.route.bodies.begin(answer)
+            sent_on = answer.lines
+        if coder is None or exchange.head.method == b"HEAD" or status in (204, 304):
+            client.write(self._head(start + sent_on))
+        else:
+            self._request.chunked = 0
+            self._client = begin_coded(client, coder, lambda line: self._head(start + sent_on + line))
+
+    def _head(self, head: bytes) -> bytes:
+        """``head`` with its end."""
+        message = head + self._client.answer_tail()
+        self._exchange.head_sent = len(message)
+        return message
 
     def write(self, data: bytes) -> None:
         """A piece of the body, framed already."""

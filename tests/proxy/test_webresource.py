@@ -19,6 +19,7 @@ from dyups.config.model import Location
 from dyups.proxy.serving import Serving
 from dyups.proxy.webresource import ResourceServing, _address
 from tests.proxy.conversation import Wire, World, head
+from tests.proxy.filters.test_gzipping import body_of
 
 ROOT = "server { listen 8080; location / { dyups_interface; } }"
 BELOW = "server { listen 8080; client_max_body_size 10m; location /dyups/ { dyups_interface; } }"
@@ -366,3 +367,48 @@ class PaceTests(SynchronousTestCase):
         self.assertEqual(calls, ["pause", "resume"])
         client.hang_up()
         self.assertEqual(calls, ["pause", "resume", "stop"])
+
+
+class CompressedTests(SynchronousTestCase):
+    """``gzip`` for resources."""
+
+    HTTP = "server { gzip on; gzip_types text/plain; location / { dyups_interface; } }"
+
+    def ask(self, render: Callable[[Any], Any], method: bytes = b"GET") -> bytes:
+        """The answer to who takes gzip."""
+        client = world_of(Called(render), self.HTTP).client()
+        client.say(get(more=b"Accept-Encoding: gzip\r\n", method=method))
+        return client.read()
+
+    def test_whole(self) -> None:
+        """A text with a length."""
+        _, fields, body = body_of(self.ask(lambda request: b"hello " * 50))
+        self.assertEqual((body, fields["content-encoding"]), (b"hello " * 50, "gzip"))
+        self.assertEqual((fields["transfer-encoding"], "content-length" in fields), ("chunked", False))
+
+    def test_pieces(self) -> None:
+        """One that comes in pieces, which Twisted would chunk itself."""
+
+        def render(request: Any) -> Any:
+            request.write(b"hello ")
+            request.write(b"world")
+            request.finish()
+            return NOT_DONE_YET
+
+        self.assertEqual(body_of(self.ask(render))[2], b"hello world")
+
+    def test_head(self) -> None:
+        """A head tells no length."""
+        _, fields, body = head(self.ask(lambda request: b"hello " * 50, b"HEAD"))
+        self.assertEqual((fields["content-encoding"], "content-length" in fields, body), ("gzip", False, b""))
+
+    def test_wrong_length(self) -> None:
+        """A body that is not as long as it said is not whole for being compressed."""
+
+        def render(request: Any) -> Any:
+            request.setHeader(b"content-length", b"1000")
+            request.write(b"hello")
+            request.finish()
+            return NOT_DONE_YET
+
+        self.assertFalse(self.ask(render).endswith(b"0\r\n\r\n"))

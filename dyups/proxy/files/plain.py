@@ -11,7 +11,6 @@ import errno
 import os
 import stat
 from itertools import count
-from typing import Any
 
 from dyups.config.model import Location
 from dyups.config.parser import encode
@@ -24,9 +23,9 @@ from dyups.proxy.files.filebody import FileBody, Part
 from dyups.proxy.files.filepaths import path_of
 from dyups.proxy.files.precompressed import NO_COPY, Copy, precompressed
 from dyups.proxy.files.ranges import NotSatisfiable, Ranges, status_of_conditions, wanted_ranges
-from dyups.proxy.filters.added import format_date, without
+from dyups.proxy.filters.added import format_date, parse_date, value_of, without
 from dyups.proxy.filters.answerhead import AnswerHead
-from dyups.proxy.filters.coded import CodedClient
+from dyups.proxy.filters.coded import begin_coded
 from dyups.proxy.filters.coding import Coder
 from dyups.proxy.filters.pacing import PacedClient, paced
 from dyups.proxy.plane import complain
@@ -39,7 +38,6 @@ _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EIN
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP})
 
 _LENGTH = frozenset({b"content-length"})
-_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 #: Numbers of boundaries, one for each answer with several parts.
 _boundaries = count(1)
@@ -156,6 +154,8 @@ class Files:
         ranges: Ranges = []
         most = 0 if copy.lines else self._settings.max_ranges  # of a copy nginx gives no parts
         if not _changes(exchange, _entity(kind, size) + about, size):
+            if exchange.route.adds is not None and exchange.head.value(b"if-range"):
+                changed, tag = _as_told(exchange, about)
             try:
                 ranges = wanted_ranges(exchange.head, size, changed, tag, most)
             except NotSatisfiable:
@@ -245,6 +245,13 @@ def _size(parts: list[Part]) -> int:
     return sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in parts)
 
 
+def _as_told(exchange: Exchange, about: bytes) -> tuple[int, bytes]:
+    """Time and tag as the client will get them (``add_header Last-Modified``): what ``If-Range`` is compared with."""
+    lines = answers.lines_of(exchange.client, 200, about)
+    changed = parse_date(value_of(lines, b"last-modified"))
+    return -1 if changed is None else changed, value_of(lines, b"etag")
+
+
 def _changes(exchange: Exchange, lines: bytes, size: int) -> bool:
     """Will what is sent of the whole file be something else: then no part of it can be asked for."""
     bodies = exchange.route.bodies
@@ -256,14 +263,9 @@ def _changes(exchange: Exchange, lines: bytes, size: int) -> bool:
 def _send_coded(exchange: Exchange, fd: int, lines: bytes, parts: list[Part], coder: Coder) -> BodySink:
     """The file as ``coder`` makes it."""
     client = exchange.client
-    adds = exchange.route.adds
-    framing = answers.framed(client)
-    trailers = (lambda: b"" if adds is None else adds.trailers(exchange)) if framing else None
-    head = answers.head_of(client, without(lines, _FRAMING) + framing)
     if exchange.route.rates is not None or exchange.user:
         client = paced(client)
-    coded: Any = CodedClient(client, coder, trailers, flushes=False)
-    coded.begin(head, b"", False)
+    coded = begin_coded(client, coder, lambda line: answers.head_of(client, lines + line), flushes=False)
     body = coded.source = FileBody(coded, fd, parts)
     if isinstance(client, PacedClient):
         client.source = body

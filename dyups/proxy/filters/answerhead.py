@@ -9,7 +9,8 @@ from dyups.proxy.exchange import Exchange
 from dyups.proxy.filters.added import without
 
 _VARY = b"Vary: Accept-Encoding\r\n"
-_ENCODED = frozenset({b"content-length", b"accept-ranges"})
+#: What tells of a body that is not the one that is sent.
+_OF_ANOTHER = frozenset({b"content-length", b"transfer-encoding", b"accept-ranges"})
 
 
 @lru_cache(maxsize=64)
@@ -53,7 +54,7 @@ class AnswerHead:
     def becomes_another(self) -> None:
         """The body will be another one: nobody knows how long, and no part of it can be asked for."""
         self.length = -1
-        self.lines = without(self.lines, _ENCODED)
+        self.lines = without(self.lines, _OF_ANOTHER)
 
     def weaken_etag(self) -> None:
         """The body is not byte for byte what it was (``ngx_http_weak_etag``, RFC 9110 section 8.8.1)."""

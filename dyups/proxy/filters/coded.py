@@ -8,10 +8,10 @@ theirs, and whoever answers waits meanwhile.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dyups.http1.chunked import chunk
-from dyups.proxy.answers import end_of_chunks
+from dyups.proxy.answers import end_of_chunks, framed
 from dyups.proxy.client import ClientSide
 from dyups.proxy.filters.between import Between, holds
 from dyups.proxy.filters.coding import END, FLUSH, GO_ON, PIECE, RATIO, BadBody, Coder
@@ -205,3 +205,19 @@ class CodedClient(Between):
         if call is not None:
             call.cancel()
         super().stop()
+
+
+def begin_coded(
+    client: ClientSide, coder: Coder, head_of: Callable[[bytes], bytes], *, flushes: bool = True
+) -> Any:
+    """Who gets the body of an answer of ours as it is; ``head_of`` makes the head, given the line that frames the body.
+
+    Nobody waits, unless it is told who: see :attr:`CodedClient.source`.
+    """
+    exchange = client.exchange
+    adds = exchange.route.adds
+    line = framed(client)
+    trailers = (lambda: b"" if adds is None else adds.trailers(exchange)) if line else None
+    coded = CodedClient(client, coder, trailers, flushes=flushes)
+    coded.begin(head_of(line), b"", False)
+    return coded

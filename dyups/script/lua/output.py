@@ -11,10 +11,12 @@ from typing import Any
 
 from dyups.config.parser import encode
 from dyups.http1.fields import clean
-from dyups.http1.reasons import status_line
 from dyups.proxy import answers
 from dyups.proxy.client import ClientSide
 from dyups.proxy.exchange import Carried, Exchange
+from dyups.proxy.filters.answerhead import AnswerHead
+from dyups.proxy.filters.coded import begin_coded
+from dyups.proxy.filters.coding import Coder
 
 #: Bytes that are held before the head goes out.
 MOST_HELD = 65536
@@ -30,6 +32,7 @@ class Output:
         "_began",
         "_chunked",
         "_chunks",
+        "_coded",
         "_exchange",
         "_fields",
         "_length",
@@ -47,6 +50,8 @@ class Output:
         self._size = 0
         self._began = False
         self._chunked = False
+        self._coded: Any = None
+        """Takes the body where it becomes another one."""
         self.status = 0
         """``ngx.status``; 0 until it is set."""
 
@@ -127,6 +132,9 @@ class Output:
         self._chunks, self._size = [], 0
         if self._exchange.head.method == b"HEAD":
             data = b""
+        if self._coded is not None:
+            self._coded.write(data)
+            return
         self._exchange.body_sent += len(data)
         framed = b"%x\r\n%b\r\n" % (len(data), data) if data and self._chunked else data
         if start or framed:
@@ -140,15 +148,33 @@ class Output:
             )
             return
         self.flush()
+        if self._coded is not None:
+            self._coded.answered()
+            return
         if self._chunked and self._exchange.head.method != b"HEAD":
             self.client.write(b"0\r\n\r\n")
         self.client.answered()
 
     def _begin(self) -> bytes:
-        """The head of a body that comes in pieces."""
+        """The head of a body that comes in pieces; empty where that has been sent already."""
         self._began = True
         exchange = self._exchange
-        status = exchange.status = exchange.error_status or self.status or 200
+        exchange.status = exchange.error_status or self.status or 200
+        kind = self._content_type()
+        lines = b"".join(
+            [
+                b"Content-Type: %b\r\n" % kind if kind else b"",
+                exchange.carried.lines if exchange.carried is not None else b"",
+                self._lines(),
+                exchange.route.adds.lines(exchange) if exchange.route.adds is not None else b"",
+            ]
+        )
+        if exchange.route.bodies is not None:
+            answer = AnswerHead(exchange, lines, -1 if self._length is None else int(self._length))
+            coder = exchange.route.bodies.begin(answer)
+            lines = answer.lines
+            if coder is not None:
+                return self._begin_coded(lines, coder)
         framing = b""
         if self._length is not None:
             framing = b"Content-Length: %b\r\n" % self._length
@@ -157,19 +183,13 @@ class Output:
             framing = b"Transfer-Encoding: chunked\r\n"
         else:
             self.client.close_after()
-        kind = self._content_type()
-        lines = [
-            self.client.plane.head_start(status_line(status), exchange.route.settings.server_tokens),
-            b"Content-Type: %b\r\n" % kind if kind else b"",
-            framing,
-            exchange.carried.lines if exchange.carried is not None else b"",
-            self._lines(),
-            exchange.route.adds.lines(exchange) if exchange.route.adds is not None else b"",
-            self.client.answer_tail(),
-        ]
-        head = b"".join(lines)
-        exchange.head_sent = len(head)
-        return head
+        return answers.head_of(self.client, framing + lines)
+
+    def _begin_coded(self, lines: bytes, coder: Coder) -> bytes:
+        if self._exchange.head.method == b"HEAD":
+            return answers.head_of(self.client, lines)
+        self._coded = begin_coded(self.client, coder, lambda line: answers.head_of(self.client, lines + line))
+        return b""
 
 
 def answers_with(exchange: Exchange, status: int, lines: bytes, kind: bytes, chunks: list[bytes]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.proxy.filters.test_gzipping import body_of
 from tests.script.lua.world import LuaCase
 
 
@@ -53,6 +54,21 @@ class OutputTests(LuaCase):
         got = self.run_lua('ngx.header.content_length = 4 ngx.say("a") ngx.flush() ngx.say("b")')
         self.assertIn(b"Content-Length: 4\r\n", got)
         self.assertTrue(got.endswith(b"\r\n\r\na\nb\n"))
+
+    def test_compressed(self) -> None:
+        """``gzip`` is for scripts too: what they say at once, and what they flush, at once."""
+        for script, chunks in (('ngx.say("hello")', 1), ('ngx.say("hello") ngx.flush() ngx.say("world")', 2)):
+            world = self.world(
+                "server { gzip on; gzip_min_length 0; gzip_types text/plain;"
+                f" location / {{ content_by_lua_block {{ {script} }} }} }}"
+            )
+            wire = world.client()
+            wire.say(b"GET / HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n")
+            _, fields, body = body_of(wire.got)
+            self.assertEqual(fields["content-encoding"], "gzip")
+            self.assertEqual(body, b"hello\nworld\n"[: 6 * chunks])
+            wire.say(b"HEAD / HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n")
+            self.assertTrue(wire.got.endswith(b"\r\n\r\n"))
 
     def test_too_late(self) -> None:
         """After the head there is nothing to set any more."""
