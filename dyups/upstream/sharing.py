@@ -222,14 +222,16 @@ class Together:
     def _read_load(self) -> None:
         columns = self._column.in_use
         for peer, row in self._peers:
-            peer.active = row.total(columns)
+            if peer.row is row:  # it may be counted here alone by now, and this be a group that was replaced
+                peer.active = row.total(columns)
 
     def _read_failures(self) -> None:
         self._failing = False
         self._seen = self._head.stamp
         for peer, row in self._peers:
             faults = row.read()
-            peer.heed(*faults)
+            if peer.row is row:
+                peer.heed(*faults)
             if faults.fails:
                 self._failing = True
 

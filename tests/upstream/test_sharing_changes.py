@@ -54,6 +54,21 @@ class ChangeTests(SharingCase):
         self.assertEqual(self.ledger.total(row), 0)
         self.assertEqual([process.group.peers[0].active for process in (one, two)], [1, 1])
 
+    def test_replaced_meanwhile(self) -> None:
+        """A request that began before the zone went may still choose, and disturbs nobody."""
+        one, two = self.two(zoned(server(1, max_conns=2)))
+        old = one.group
+        two.pick()
+        self.say(upstream(server(1, max_conns=2)))
+        self.assertEqual(one.ports(1), [1])
+        peer = old.pick({}, NONE, 0.0)
+        assert peer is not None
+        peer.active += 1
+        self.assertEqual((peer, peer.active), (one.group.peers[0], 2))
+        peer.ended()
+        peer.ended()
+        self.assertEqual(peer.active, 0)
+
     def test_removed(self) -> None:
         """A server that is removed keeps its row while requests are under way; then the row is free."""
         one, _ = self.two(zoned(1, 2))
