@@ -69,11 +69,13 @@ class AnswerReader:
     ``heads`` are those that came and that nobody has taken yet, ``ended`` tells that all of the body has come.
     """
 
-    __slots__ = ("_bodiless", "_chunks", "_final", "_held", "_left", "ended", "heads")
+    __slots__ = ("_bodiless", "_chunks", "_final", "_held", "_left", "ended", "heads", "status")
 
     def __init__(self, bodiless: bool) -> None:
         self._bodiless = bodiless
         self._final = False
+        self.status = 0
+        """Of the head that counts."""
         self._held = b""
         self._left = -1
         self._chunks: ChunkedReader | None = None
@@ -113,6 +115,7 @@ class AnswerReader:
 
     def _frame(self, head: AnswerHead) -> None:
         self._final = True
+        self.status = head.status
         if self._bodiless or head.status in (204, 304) or not head.length:
             self.ended = True
         elif head.chunked:

@@ -6,8 +6,8 @@ client's connection.  ``connection`` has the streams and calls them; the frames 
 
 A stream is over once all of the answer is sent and its ``ClientConnection`` has closed, which it does behind every
 answer; or at once, if either side gives it up.  What a client still sends of a body that nobody wants is read on for a
-while, as ``lingering_close`` says: RST_STREAM behind an answer is allowed (RFC 9113 section 8.1), but some clients then
-forget the answer.
+while, as ``lingering_close`` says, and so long the last frame of the answer waits, unless it is an error: it could go
+(RFC 9113 section 8.1), but some clients stall then (curl 7.88), or forget the answer when they are told to stop.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class Http2Stream:
         "_paused",
         "_producer",
         "_reader",
+        "_released",
         "_sent",
         "_told",
         "_trailers",
@@ -72,6 +73,8 @@ class Http2Stream:
         """All of the answer is on its way."""
         self._closing = False
         """Nothing more will be written; what comes is dropped."""
+        self._released = False
+        """The answer may end before the request has."""
         self._producer: ClientConnection | None = None
         self._told = False
         """Whoever writes was told to wait."""
@@ -123,8 +126,11 @@ class Http2Stream:
             self.client.dataReceived(data)
         if size:
             self._connection.wire.credit(self.number, size)
-        if self._in_ended and self._sent and self._closing:
-            self.over()
+        if self._in_ended and not self._held:
+            if self._sent:
+                self._end_if_done()
+            else:
+                self.send_all()
 
     def pauseProducing(self) -> None:
         """Whoever serves the request takes no more of the body for now: the client's window fills."""
@@ -149,7 +155,7 @@ class Http2Stream:
         body = reader.feed(data)
         if reader.ended:
             self._trailers = reader.trailers()
-        if reader.heads:
+        if reader.heads and (body or not reader.ended or self._trailers or self._may_end()):
             self._send_heads(not body and reader.ended and not self._trailers)
         self._out += body
         self.send_all()
@@ -170,9 +176,18 @@ class Http2Stream:
             if last:
                 self._is_sent()
 
+    def _may_end(self) -> bool:
+        """Is the answer whole, and may it end now?"""
+        reader = self._reader
+        return reader.ended and (self._in_ended or self._released or reader.status >= 400)
+
+    def _withheld(self) -> bool:
+        """Is what is left the last frame, and the request has not ended?"""
+        return self._reader.ended and not self._may_end() and len(self._out) <= self._room()
+
     def waits(self) -> bool:
         """Is there something to be sent, as soon as the window allows?"""
-        return not self._sent and (bool(self._out) or self._reader.ended)
+        return not self._sent and (bool(self._out) or self._may_end())
 
     def send_all(self) -> None:
         """Send what may go."""
@@ -181,17 +196,20 @@ class Http2Stream:
 
     def send_piece(self) -> bool:
         """Send one frame of what waits, if that may be; True where there may be another one at once."""
-        if not self.waits() or self._connection.write_blocked:
+        if not self.waits() or self._connection.write_blocked or self._withheld():
+            return False
+        if self._reader.heads:
+            self._send_heads(True)
             return False
         out, wire, number = self._out, self._connection.wire, self.number
         piece = b""
         if out:
-            room = min(wire.room(number), self._frame_size())
+            room = self._room()
             if room <= 0:
                 return False
             piece = bytes(out[:room])
             del out[:room]
-        last = self._reader.ended and not out
+        last = not out and self._may_end()
         if piece or not self._trailers:
             wire.send_body(number, piece, last and not self._trailers)
             self._connection.sent(len(piece))
@@ -201,12 +219,22 @@ class Http2Stream:
             self._is_sent()
         return bool(out)
 
-    def _frame_size(self) -> int:
+    def _room(self) -> int:
+        """How many bytes the next frame may have."""
         client = self.client
-        return 8192 if client is None else client.exchange.route.settings.http2_chunk_size
+        if client is None:
+            return 0
+        return min(self._connection.wire.room(self.number), client.exchange.route.settings.http2_chunk_size)
 
     def _is_sent(self) -> None:
         self._sent = True
+        self._end_if_done()
+
+    def _end_if_done(self) -> None:
+        """All of the answer is on its way: is that the end?"""
+        if self._released and not self._in_ended:
+            self._in_ended = True
+            self._connection.wire.reset(self.number, ErrorCodes.NO_ERROR)
         if self._closing and self._in_ended:
             self.over()
 
@@ -225,16 +253,18 @@ class Http2Stream:
             producer.pauseProducing()
 
     def get_write_buffer_size(self) -> int:
-        """Bytes that wait for the client."""
-        return len(self._out)
+        """Bytes that wait for the client's window; not those that wait for its request."""
+        return 0 if self._withheld() else len(self._out)
 
     # -- the end -------------------------------------------------------------------------------------------------
 
     def loseWriteConnection(self) -> None:
         """Nothing more will be written; what comes is read on."""
+        if self.client is None:
+            return
         self._closing = True
-        if self._sent and self._in_ended:
-            self.over()
+        if self._sent:
+            self._end_if_done()
         elif not self._reader.close():
             self.abortConnection()  # the answer is not whole
         else:
@@ -243,11 +273,8 @@ class Http2Stream:
 
     def loseConnection(self) -> None:
         """Nothing more will be written, and what comes is not wanted."""
-        if self.client is not None:
-            self.loseWriteConnection()
-        if self.client is not None and self._sent:
-            self._connection.wire.reset(self.number, ErrorCodes.NO_ERROR)
-            self.over()
+        self._released = True
+        self.loseWriteConnection()
 
     def abortConnection(self) -> None:
         """Give the stream up."""

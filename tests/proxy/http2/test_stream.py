@@ -188,20 +188,41 @@ class Bodies(SynchronousTestCase):
         self.assertIn(b"2\r\nab\r\n", heard(world.servers[0]))
 
     def test_too_large(self) -> None:
-        """413, and what still comes is dropped until the client has sent it all, or for ``lingering_time``."""
+        """413 at once; what still comes is dropped until the client has sent it all, or for ``lingering_time``."""
         for ends in (True, False):
             world = proxying(server="client_max_body_size 10;")
             asker = Asker(world)
             number = asker.begin(b"/", (b"content-length", b"20"), method=b"POST", ended=False)
             answer = asker.answer(number)
             self.assertEqual((answer.status, answer.ended, answer.reset), (413, True, None))
+            self.assertIn(b"413", answer.body)
             if ends:
                 asker.body(number, b"x" * 20, ended=True)
             else:
                 world.pass_time(40)
                 asker.send()
-                self.assertEqual(asker.answer(number).reset, ErrorCodes.NO_ERROR)
+            self.assertEqual(answer.reset, None if ends else ErrorCodes.NO_ERROR)
             self.assertEqual((asker.ask().status, len(world.servers)), (0, 1))
+
+    def test_an_early_answer(self) -> None:
+        """One that comes before the whole body keeps its last frame back until that has come, for which it is read."""
+        for body, early in ((b"x" * 9000, 8192), (b"ab", 0), (b"", 0)):
+            world = proxying(server="client_max_body_size 0; send_timeout 1s;", high=1000)
+            asker = Asker(world)
+            number = asker.begin(b"/", (b"content-length", b"200000"), method=b"PUT", ended=False)
+            asker.body(number, b"x" * 16384)
+            asker.body(number, b"x" * 16384)
+            world.servers[0].say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+            asker.send()
+            self.assertEqual((len(asker.answer(number).body), asker.answer(number).ended), (early, False))
+            world.pass_time(3)
+            for left in range(200000 - 32768, 0, -16384):
+                asker.body(number, b"x" * min(left, 16384), ended=left <= 16384)
+            answer = asker.answer(number)
+            self.assertEqual(
+                (answer.status, answer.body, answer.ended, answer.reset), (200, body, True, None)
+            )
+            self.assertEqual((unrest(world), asker.wire.protocol.waits()), ([], True))
 
     def test_too_large_and_not_lingering(self) -> None:
         """``lingering_close off`` tells the client at once that the rest is not wanted."""
