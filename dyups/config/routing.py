@@ -6,12 +6,13 @@ The families of ``directives.rewrite``, ``directives.files`` and ``directives.he
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from dyups.config.matching import Regex
 from dyups.config.template import Template
+from dyups.config.userid import UserIdSettings
 
 if TYPE_CHECKING:
     from dyups.config.model import Location, Step
@@ -149,6 +150,7 @@ CHARSET_TYPES = frozenset(
 class AnswerSettings:
     """What may be said of answers per location."""
 
+    FAMILIES: ClassVar[dict[str, type]] = {"userid": UserIdSettings}
     absolute_redirect: bool = True
     add_header: tuple[AddedField, ...] = ()
     add_header_inherit: str = "on"
@@ -164,6 +166,7 @@ class AnswerSettings:
     recursive_error_pages: bool = False
     rewrite_log: bool = False
     server_name_in_redirect: bool = False
+    userid: UserIdSettings = field(default_factory=UserIdSettings)
 
 
 # -- files ---------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from dyups.proxy.exchange import BROKEN_OFF, Exchange
 from dyups.proxy.files.filepaths import path_of, root_of
 from dyups.proxy.filters.added import TRAILED, value_of
 from dyups.proxy.filters.coding import RATIO
+from dyups.proxy.filters.visitors import uid_got, uid_set
 from dyups.proxy.rewrite.assigning import RATE, size_of
 
 
@@ -50,7 +51,7 @@ def _sent_length(x: Exchange) -> bytes:
 
 
 def _nothing(x: Exchange) -> bytes:
-    """Nothing is cached here, and there is no ECH."""
+    """Nothing is cached here, there is no ECH, and an identity is reset only by ``set``."""
     return b""
 
 
@@ -64,6 +65,9 @@ GETTERS: dict[str, Getter] = {
     "ssl_ech_outer_server_name": _nothing,
     "ssl_ech_status": _nothing,
     "ssl_sigalg": _nothing,
+    "uid_got": uid_got,
+    "uid_reset": _nothing,
+    "uid_set": uid_set,
     "upstream_cache_etag": _nothing,
     "upstream_cache_key": _nothing,
     "upstream_cache_last_modified": _nothing,

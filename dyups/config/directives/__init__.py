@@ -23,6 +23,7 @@
     limits    rates and numbers of requests
     status    what was counted
     visiting  where clients come from
+    userid    cookies that tell visitors apart
     bodies    bodies in files
     dyups     the module's own
     idle      what only says more about something that is not there
@@ -62,6 +63,7 @@ from dyups.config.directives import (
     sticky,
     tls,
     upstream,
+    userid,
     visiting,
 )
 from dyups.config.directives import check as checks
@@ -98,6 +100,7 @@ def all_entries() -> Iterator[Entry]:
         limits,
         status,
         visiting,
+        userid,
         bodies,
         scripts,
         idle,

@@ -19,9 +19,7 @@ _FAMILIES: dict[str, str] = {
         js_fetch_max_response_buffer_size js_fetch_protocols js_fetch_timeout
         js_fetch_trusted_certificate js_fetch_verify js_fetch_verify_depth js_filter
         js_header_filter js_import js_include js_path js_periodic js_preload_object js_preread
-        js_set js_shared_dict_zone js_var perl perl_modules perl_require perl_set userid
-        userid_domain userid_expires userid_flags userid_mark userid_name userid_p3p userid_path
-        userid_service
+        js_set js_shared_dict_zone js_var perl perl_modules perl_require perl_set
     """,
     "Static files": """
         add_after_body add_before_body addition_types

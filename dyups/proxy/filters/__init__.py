@@ -4,6 +4,7 @@ shaping      which of these a location has
 headfilter   of servers' heads
 cookies      of cookies and redirects
 added        fields that a location adds
+visitors     cookies that tell visitors apart
 accel        servers that send a request elsewhere
 between      what stands between an answer and its client
 pacing       answers that go out slowly

@@ -16,6 +16,7 @@ from dyups.config.routing import AddedField, AnswerSettings, Expires, ExpiresMod
 from dyups.errors import ConfigError
 from dyups.http1.fields import clean
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.filters.visitors import visitors
 
 #: Where ``exchange.user`` has what was sent behind a body (``$sent_trailer_…``); no variable can have this name.
 TRAILED = "sent trailers"
@@ -35,12 +36,13 @@ _MAX = b"Expires: Thu, 31 Dec 2037 23:55:55 GMT\r\nCache-Control: max-age=315360
 class Additions:
     """What one location adds."""
 
-    __slots__ = ("_charset", "_charset_types", "_expires", "_fields", "_trailers")
+    __slots__ = ("_charset", "_charset_types", "_expires", "_fields", "_trailers", "_visitors")
 
     def __init__(self, settings: AnswerSettings) -> None:
         self._fields = [(encode(field.name), field) for field in settings.add_header]
         self._trailers = [(encode(field.name), field) for field in settings.add_trailer]
         self._expires = settings.expires
+        self._visitors = visitors(settings.userid)
         self._charset = settings.charset
         self._charset_types = settings.charset_types
 
@@ -67,6 +69,8 @@ class Additions:
                     replaced |= {name.lower()}
                     added = without(added, frozenset({name.lower()}))
                 added += _line(exchange, name, field)
+        if self._visitors is not None and not exchange.sub:
+            added += self._visitors.lines(exchange)
         return (without(lines, replaced) if replaced else lines) + added
 
     def lines(self, exchange: Exchange) -> bytes:
@@ -173,6 +177,8 @@ def parse_date(value: bytes) -> int | None:
 
 def added_fields(settings: AnswerSettings) -> Additions | None:
     """What a location adds, None where that is nothing."""
-    said = settings.expires is not None or settings.charset is not None
+    said = (
+        settings.expires is not None or settings.charset is not None or settings.userid.userid in ("on", "v1")
+    )
     wanted = said or settings.add_header or settings.add_trailer
     return Additions(settings) if wanted else None

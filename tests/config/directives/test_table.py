@@ -20,6 +20,7 @@ from tests.config.helpers import message_of
 
 #: Fields that no single directive sets.
 DERIVED = {
+    ("AnswerSettings", "userid"),
     ("LocationSettings", "access"),  # a family of its own
     ("LocationSettings", "answers"),
     ("LocationSettings", "bodies"),
