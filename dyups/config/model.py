@@ -37,6 +37,7 @@ from dyups.config.specs import ResolverSpec as ResolverSpec
 from dyups.config.specs import ServerSpec as ServerSpec
 from dyups.config.specs import UpstreamSpec as UpstreamSpec
 from dyups.config.specs import fold as fold
+from dyups.config.substitution import SubstitutionSettings as SubstitutionSettings
 from dyups.config.template import Template as Template
 from dyups.config.tls import PROXY_DEFAULTS, SERVER_DEFAULTS
 from dyups.config.tls import ProxyTls as ProxyTls
@@ -164,6 +165,7 @@ class LocationSettings:
         "answers": AnswerSettings,
         "bodies": BodySettings,
         "compression": CompressionSettings,
+        "substitution": SubstitutionSettings,
         "files": FileSettings,
         "scripts": LocationScripts,
         "proxying": ProxyingSettings,
@@ -176,6 +178,7 @@ class LocationSettings:
     answers: AnswerSettings = field(default_factory=AnswerSettings)
     bodies: BodySettings = field(default_factory=BodySettings)
     compression: CompressionSettings = field(default_factory=CompressionSettings)
+    substitution: SubstitutionSettings = field(default_factory=SubstitutionSettings)
     files: FileSettings = field(default_factory=FileSettings)
     scripts: LocationScripts = field(default_factory=LocationScripts)
     access_log: tuple[AccessLog | None, ...] = ()

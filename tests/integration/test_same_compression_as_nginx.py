@@ -65,6 +65,19 @@ server {
     location /trust/ { alias WWW/; gzip_static on; gzip_proxied expired; }
     location /index/ { alias WWW/; gzip_static on; index index.html; }
 
+    location /sub/ { sub_filter index [$uri]; sub_filter AN the; sub_filter ind longer; sub_filter_once off;
+        proxy_pass http://one/; }
+    location /subonce/ { sub_filter index [$uri]; sub_filter AN the; gzip off; proxy_pass http://one/; }
+    location /subkeep/ { sub_filter index other; sub_filter_last_modified on; proxy_pass http://one/; }
+    location /subtypes/ { sub_filter_types text/css; sub_filter "b: c" "d: e"; gzip_types text/css;
+        proxy_pass http://one/; }
+    location /suball/ { sub_filter_types *; sub_filter text $request_method; proxy_pass http://one/; }
+    location /subvar/ { sub_filter $arg_a [$arg_b]; sub_filter_once off; proxy_pass http://one/; }
+    location /subun/ { gunzip on; sub_filter copy COPIES; sub_filter_once off; proxy_pass http://one/; }
+    location /subfiles/ { sub_filter index other; sub_filter_types text/css; alias WWW/; }
+    location /subret { default_type text/html; sub_filter enough "more than that"; return 200 "long enough ENOUGH"; }
+    location /subpage { sub_filter nginx dyups; sub_filter 404 four; return 404; }
+
     location /ret { default_type text/html; return 200 "a text that is long enough $gzip_ratio"; }
     location /empty { default_type text/html; gzip_min_length 0; return 200; }
     location /ret201 { default_type text/html; return 201 "a text that is long enough"; }
@@ -123,6 +136,10 @@ PATHS = """
 /filesvary/index.html /filesvary/a.css /static/index.html /static/a.css /static/a.txt /static/none
 /staticvary/index.html /staticvary/a.css /staticvary/big.html /always/index.html /always/only.css /always/a.txt
 /unpacked/index.html /unpacked/only.css /unpacked/a.txt /trust/index.html /index/ /index/index.html
+/sub/index.html /sub/big.html /sub/none.html /sub/a.css /sub/empty.html /sub/gone.html /subonce/index.html
+/subonce/weak.html /subkeep/index.html /subkeep/weak.html /subkeep/odd.html /subtypes/a.css /subtypes/index.html
+/suball/a.txt /suball/typeless.html /subvar/index.html /subvar/index.html?a=an /subvar/index.html?a=AN%20I&b=c
+/subun/gz/index.html /subfiles/index.html /subfiles/a.css /subfiles/a.txt /subret /subpage
 /ret /empty /ret201 /ret403 /ret404 /ret404t /ret500 /ret301 /page /page2 /page3 /charset
 """
 CASES: list[tuple[str, ...]] = [
@@ -193,6 +210,8 @@ CASES: list[tuple[str, ...]] = [
     ],
     ("/files/a.css", "Range: bytes=0-3"),
     ("/unpacked/only.css", "Range: bytes=0-3"),
+    ("/subfiles/index.html", "Range: bytes=0-3"),
+    ("/subfiles/a.css", 'If-None-Match: "3b9aca00-44c"'),
 ]
 
 #: The same in HTTP/1.0.
@@ -231,6 +250,8 @@ async def answer(port: int, case: tuple[str, ...], version: str) -> tuple[int, d
     if boundary:
         body = body.replace(boundary.encode(), b"BOUNDARY")
         fields["content-type"] = "boundary"
+    if "/sub" in case[0]:
+        fields.pop("accept-ranges", None)  # parts of a body that was changed are nowhere to be had
     shown = {name: value.replace(str(port), "PORT") for name, value in fields.items()}
     return status, {name: value for name, value in shown.items() if name not in NOT_COMPARED}, body
 

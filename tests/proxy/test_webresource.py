@@ -19,7 +19,6 @@ from dyups.config.model import Location
 from dyups.proxy.serving import Serving
 from dyups.proxy.webresource import ResourceServing, _address
 from tests.proxy.conversation import Wire, World, head
-from tests.proxy.filters.test_gzipping import body_of
 
 ROOT = "server { listen 8080; location / { dyups_interface; } }"
 BELOW = "server { listen 8080; client_max_body_size 10m; location /dyups/ { dyups_interface; } }"
@@ -197,6 +196,13 @@ class AnswerTests(SynchronousTestCase):
         for name in (b"Server", b"Date", b"Connection", b"Content-Length"):
             self.assertEqual(answer.count(b"\r\n%b: " % name), 1, name)
 
+    def test_one_write(self) -> None:
+        """Head and body go out together; a head that is alone does not wait for a body."""
+        client, _ = self.answer(lambda request: b"body")
+        self.assertEqual(len(client.writes), 1)
+        client, answer = self.answer(lambda request: (request.write(b""), NOT_DONE_YET)[1])
+        self.assertEqual((client.writes, head(answer)[0]), ([answer], 200))
+
     def test_added(self) -> None:
         """What the location adds goes with the resource's answers, too."""
         added = ROOT.replace("dyups_interface;", 'dyups_interface; add_header X-Added "$status";')
@@ -322,48 +328,3 @@ class AnswerTests(SynchronousTestCase):
         self.assertEqual(client.read(), b"")
         later.callback(b"at last")
         self.assertIn(b"at last", client.read())
-
-
-class CompressedTests(SynchronousTestCase):
-    """``gzip`` for resources."""
-
-    HTTP = "server { gzip on; gzip_types text/plain; location / { dyups_interface; } }"
-
-    def ask(self, render: Callable[[Any], Any], method: bytes = b"GET") -> bytes:
-        """The answer to who takes gzip."""
-        client = world_of(Called(render), self.HTTP).client()
-        client.say(get(more=b"Accept-Encoding: gzip\r\n", method=method))
-        return client.read()
-
-    def test_whole(self) -> None:
-        """A text with a length."""
-        _, fields, body = body_of(self.ask(lambda request: b"hello " * 50))
-        self.assertEqual((body, fields["content-encoding"]), (b"hello " * 50, "gzip"))
-        self.assertEqual((fields["transfer-encoding"], "content-length" in fields), ("chunked", False))
-
-    def test_pieces(self) -> None:
-        """One that comes in pieces, which Twisted would chunk itself."""
-
-        def render(request: Any) -> Any:
-            request.write(b"hello ")
-            request.write(b"world")
-            request.finish()
-            return NOT_DONE_YET
-
-        self.assertEqual(body_of(self.ask(render))[2], b"hello world")
-
-    def test_head(self) -> None:
-        """A head tells no length."""
-        _, fields, body = head(self.ask(lambda request: b"hello " * 50, b"HEAD"))
-        self.assertEqual((fields["content-encoding"], "content-length" in fields, body), ("gzip", False, b""))
-
-    def test_wrong_length(self) -> None:
-        """A body that is not as long as it said is not whole for being compressed."""
-
-        def render(request: Any) -> Any:
-            request.setHeader(b"content-length", b"1000")
-            request.write(b"hello")
-            request.finish()
-            return NOT_DONE_YET
-
-        self.assertFalse(self.ask(render).endswith(b"0\r\n\r\n"))

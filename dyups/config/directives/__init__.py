@@ -17,6 +17,7 @@
     files     plain files
     headers   fields of answers
     compression  gzip
+    substitution  texts replaced in bodies
     scripts   Lua, hooks in Python
     http2     HTTP/2 towards clients
     realip    proxies in front
@@ -61,6 +62,7 @@ from dyups.config.directives import (
     scripts,
     status,
     sticky,
+    substitution,
     tls,
     upstream,
     userid,
@@ -86,6 +88,7 @@ def all_entries() -> Iterator[Entry]:
         files,
         headers,
         compression,
+        substitution,
         logs,
         proxy,
         proxying,

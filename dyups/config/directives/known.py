@@ -33,8 +33,7 @@ _FAMILIES: dict[str, str] = {
         mp4_buffer_size mp4_limit_rate mp4_limit_rate_after mp4_max_buffer_size
         mp4_start_key_frame override_charset random_index slice source_charset
         ssi_ignore_recycled_buffers ssi_last_modified ssi_min_file_chunk ssi_silent_errors
-        ssi_types ssi_value_length sub_filter sub_filter_buffer_size
-        sub_filter_last_modified sub_filter_once sub_filter_types trim trim_css trim_js
+        ssi_types ssi_value_length sub_filter_buffer_size trim trim_css trim_js
         trim_types xml_entities xslt_last_modified xslt_param xslt_string_param
         xslt_stylesheet xslt_types
     """,

@@ -15,6 +15,7 @@ bodies       which of these a location has, in which order
 answerhead   the head while they look at it
 gzipping     compression
 gunzipping   the reverse
+substituting  texts that are replaced
 accepting    which clients take it
 coding       the coders themselves
 coded        an answer on its way through a coder

@@ -14,6 +14,7 @@ from dyups.proxy.filters.answerhead import AnswerHead
 from dyups.proxy.filters.coding import RATIO, BadBody, Chain, Coder, code
 from dyups.proxy.filters.gunzipping import GunzipFilter
 from dyups.proxy.filters.gzipping import GzipFilter
+from dyups.proxy.filters.substituting import SubstitutionFilter
 
 
 class BodyFilter(Protocol):
@@ -61,6 +62,8 @@ def body_filters(settings: LocationSettings) -> BodyFilters | None:
     filters: list[BodyFilter] = []
     if said.gunzip:
         filters.append(GunzipFilter(said))
+    if settings.substitution.sub_filter:
+        filters.append(SubstitutionFilter(settings.substitution))
     if said.gzip:
         filters.append(GzipFilter(said))
     return BodyFilters(tuple(filters)) if filters else None

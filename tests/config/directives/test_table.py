@@ -16,6 +16,7 @@ from dyups.config.http2 import Http2Settings
 from dyups.config.parser import Directive
 from dyups.config.routing import AnswerSettings, FileSettings
 from dyups.config.scope import Scope
+from dyups.config.substitution import SubstitutionSettings
 from tests.config.helpers import message_of
 
 #: Fields that no single directive sets.
@@ -25,6 +26,7 @@ DERIVED = {
     ("LocationSettings", "answers"),
     ("LocationSettings", "bodies"),
     ("LocationSettings", "compression"),
+    ("LocationSettings", "substitution"),
     ("LocationSettings", "files"),
     ("LocationSettings", "visiting"),
     ("LocationSettings", "proxying"),
@@ -44,6 +46,7 @@ FAMILIES = (
     model.UpstreamSpec,
     AnswerSettings,
     CompressionSettings,
+    SubstitutionSettings,
     FileSettings,
     Http2Settings,
 )
