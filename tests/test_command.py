@@ -53,10 +53,11 @@ class CommandTests(SynchronousTestCase):
 
     def test_not_done(self) -> None:
         """What is taken and not done is said when a configuration is tested, with its place."""
-        self.write("conf/nginx.conf", CONFIG.replace("http {", "http { ssl_stapling on;"))
+        self.write("conf/nginx.conf", CONFIG.replace("http {", "http { http2_push on;"))
         self.assertEqual(self.run_command("-t"), 0)
         path = os.path.join(self.prefix, "conf/nginx.conf")
-        self.assertIn(f'[warn] "ssl_stapling" ignored, nothing is stapled in {path}:4\n', self.err.getvalue())
+        expected = f'[warn] the "http2_push" directive is obsolete, ignored in {path}:4\n'
+        self.assertIn(expected, self.err.getvalue())
 
     def test_names(self) -> None:
         """A name that would stop the start fails the test, and where upstreams may come it is a warning."""

@@ -38,6 +38,10 @@ class ServerTls:
     """Whether sessions are remembered here; those that clients keep (tickets) are ``ssl_session_tickets``'s."""
     ssl_session_tickets: bool = True
     ssl_session_timeout: float = 300.0
+    ssl_stapling: bool = False
+    ssl_stapling_file: str = ""
+    ssl_stapling_responder: str = ""
+    ssl_stapling_verify: bool = False
     ssl_trusted_certificate: str = ""
     ssl_verify_client: str = "off"
     ssl_verify_depth: int = 1

@@ -4,6 +4,7 @@
     openssl       what pyOpenSSL does not offer by itself
     contexts      what both kinds of contexts have in common, and those towards servers
     terms         how each ``server`` of an address speaks TLS, and which of them a client's SNI chooses
+    stapling      OCSP answers that are stapled to handshakes
     stream        one connection: bytes of the network on one side, a protocol with its plain bytes on the other
     verify        is a server's certificate for its name
     certificates  what variables tell of a certificate

@@ -33,6 +33,7 @@ from dyups.tls.openssl import (
     set_curves,
     words_of,
 )
+from dyups.tls.stapling import NO_DESK, Desk, staple_to, staples_of
 
 #: Called for each certificate of a chain: connection, certificate, error, depth, whether OpenSSL is content.
 Verify = Callable[[SSL.Connection, crypto.X509, int, int, int], bool]
@@ -146,10 +147,11 @@ def server_context(
     identity: bytes,
     resumes: bool,
     http2: bool = False,
+    desk: Desk = NO_DESK,
 ) -> SSL.Context:
     """The context of one ``server``; ``identity`` sets its sessions apart, ``resumes`` allows them at all.
 
-    With ``http2`` clients may choose that.
+    With ``http2`` clients may choose that.  ``desk`` looks after what is stapled.
     Raises ConfigError without a place, as nginx does.
     """
     context = _context(SSL.TLS_SERVER_METHOD, tls.ssl_protocols, tls.ssl_ciphers, tls.ssl_conf_command)
@@ -167,6 +169,9 @@ def server_context(
         named = {found.subject: found for found in _authorities(tls.ssl_client_certificate, files)}
         for certificate in named.values():  # clients are told each name once
             context.add_client_ca(certificate)
+    if tls.ssl_stapling:
+        staples = staples_of(tls, [(pair.source, pair.chain) for pair in pairs], sources, files, desk)
+        staple_to(context, staples, desk)
     _sessions(context, tls, identity, resumes)
     context.set_alpn_select_callback(choose_http2 if http2 else choose_protocol)
     return context

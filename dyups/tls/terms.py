@@ -24,6 +24,7 @@ from dyups.errors import ConfigError
 from dyups.tls.contexts import Pair, read_pair, server_context
 from dyups.tls.material import DATA, Files, passphrases, read_file
 from dyups.tls.openssl import CHAIN_TOO_LONG, UNTRUSTED
+from dyups.tls.stapling import NO_DESK, Desk
 
 #: Contexts of certificates with variables that are kept; beyond that the oldest goes.
 MOST_KEPT = 1000
@@ -62,6 +63,7 @@ class Terms:
         resumes: bool = True,
         deepest: int = 1,
         http2: bool = False,
+        desk: Desk = NO_DESK,
     ) -> None:
         self.tls = tls
         self.rejects = tls.ssl_reject_handshake
@@ -76,7 +78,13 @@ class Terms:
                 read_pair(_text(a.constant), _text(b.constant), self._phrases, files) for a, b in sources
             ]
         self._remake = partial(
-            server_context, tls, files=files, identity=identity, resumes=resumes, http2=http2
+            server_context,
+            tls,
+            files=files,
+            identity=identity,
+            resumes=resumes,
+            http2=http2,
+            desk=desk,
         )
         self._kept: dict[object, SSL.Context] = {}
         self.context = self._made(pairs)
@@ -162,8 +170,9 @@ def speaks_http2(listen: Listen, server: Server) -> bool:
 class TermsTable:
     """The terms of one configuration's servers, each made once however many addresses it listens on."""
 
-    def __init__(self, files: Files = read_file) -> None:
+    def __init__(self, files: Files = read_file, desk: Desk = NO_DESK) -> None:
         self._files = files
+        self._desk = desk
         self._made: dict[tuple[int, bool, int, bool], Terms] = {}
         self._servers: list[ServerTls] = []
         """What is known by its identity must stay."""
@@ -174,7 +183,9 @@ class TermsTable:
         found = self._made.get(key)
         if found is None:
             identity = b"dyups %d" % len(self._made)
-            found = Terms(tls, self._files, identity, resumes=resumes, deepest=deepest, http2=http2)
+            found = Terms(
+                tls, self._files, identity, resumes=resumes, deepest=deepest, http2=http2, desk=self._desk
+            )
             self._made[key] = found
             self._servers.append(tls)
         return found

@@ -7,20 +7,25 @@ calls this.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from dyups.config.directives.http2 import OBSOLETE
 from dyups.config.model import Http, Location, ProxyPass, ProxyTls, Server
 from dyups.config.parser import Directive
 from dyups.proxy.secure.securedial import ChannelTable
 from dyups.tls.material import Files, RememberingFiles
+from dyups.tls.stapling import Desk
 from dyups.tls.terms import ListenTerms, Terms, TermsTable, check_server
 
 
-def read_certificates(http: Http) -> Mapping[str, bytes]:
-    """The contents of all files that TLS needs, by path.  Raises :class:`~dyups.errors.ConfigError`."""
+def read_certificates(http: Http, warn: Callable[[str], None] = lambda text: None) -> Mapping[str, bytes]:
+    """The contents of all files that TLS needs, by path; what cannot be done, and is no error, is told by ``warn``.
+
+    Raises :class:`~dyups.errors.ConfigError`.
+    """
     files = RememberingFiles()
-    table = TermsTable(files)
+    desk = Desk(warn=warn)
+    table = TermsTable(files, desk)
     servers = {id(server): server for listen in http.listens for server in listen.servers}
     secured = [listen for listen in http.listens if listen.ssl]
     for server in servers.values():
@@ -30,7 +35,7 @@ def read_certificates(http: Http) -> Mapping[str, bytes]:
     behind = {id(server) for listen in secured for server in listen.servers}
     for number, server in servers.items():
         if number not in behind and server.tls.ssl_certificate:
-            Terms(server.tls, files, b"")
+            Terms(server.tls, files, b"", desk=desk)
     _check_proxies(servers.values(), files)
     return files.found
 
@@ -63,9 +68,7 @@ def warnings(directives: tuple[Directive, ...]) -> Iterator[str]:
     """What is asked for and not done, though clients or operators may count on it."""
     for directive in directives:
         place = f"in {directive.file}:{directive.line}"
-        if directive.name == "ssl_stapling" and directive.args[:1] == ("on",):
-            yield f'"ssl_stapling" ignored, nothing is stapled {place}'
-        elif directive.name in OBSOLETE:
+        if directive.name in OBSOLETE:
             now = OBSOLETE[directive.name]
             instead = f'use the "{now}" directive instead' if now else "ignored"
             yield f'the "{directive.name}" directive is obsolete, {instead} {place}'

@@ -49,6 +49,9 @@ class Configuration:
     certificates: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """What stood in the files that TLS needs, by path; empty where a worker built it."""
 
+    remarks: tuple[str, ...] = ()
+    """What the certificates do not allow, though it was asked for; empty where a worker built it."""
+
     @property
     def http(self) -> Http:
         """The ``http`` block; an empty one where there is none."""
@@ -65,9 +68,11 @@ def read_configuration(source: Source) -> Configuration:
     tree = parse_file(source.path, prefix=prefix)
     tree = tree._replace(directives=ahead + tree.directives)
     found = built(tree, prefix, source.error_log)
-    certificates = read_certificates(found.http)
+    remarks: list[str] = []
+    certificates = read_certificates(found.http, remarks.append)
     check_scripts(found.http)
-    return replace(found, serve_as=choose(tree, found.settings), certificates=certificates)
+    serve_as = choose(tree, found.settings)
+    return replace(found, serve_as=serve_as, certificates=certificates, remarks=tuple(remarks))
 
 
 def built(tree: Tree, prefix: str, error_log: str | None) -> Configuration:

@@ -34,12 +34,14 @@ from dyups.proxy.serving import Serving
 from dyups.proxy.tallies import facts, states
 from dyups.proxy.webresource import ResourceServing
 from dyups.tls.material import RememberingFiles
+from dyups.tls.stapling import Desk
 from dyups.tls.terms import TermsTable
 from dyups.upstream.map import UpstreamMap
 from dyups.upstream.names import Resolvers
 from dyups.upstream.resolve import NameQuery
 from dyups.workers.dialing import dial_through
 from dyups.workers.scripting import ProcessScripts
+from dyups.workers.stapling import Fetcher
 
 
 class ServingSide:
@@ -76,7 +78,7 @@ class ServingSide:
         self.plane.bodies_wanted = bodies_wanted
         self.plane.names = TargetNames(Resolvers(reactor, self._in_thread))
         files = RememberingFiles(certificates)
-        terms = TermsTable(files)
+        terms = TermsTable(files, Desk(Fetcher(reactor)))
         self.plane.channels = ChannelTable(files)
         self.plane.in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
         self.plane.limits = LimitTables(http.limit_zones, shared)

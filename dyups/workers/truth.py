@@ -65,7 +65,7 @@ def establish(configuration: Configuration, query: NameQuery = query_system) -> 
     _, warnings = constant_groups(http, lenient=may_change(http), query=remembering, known=restored.upstreams)
     for damage in restored.damages:
         complain("error", damage)  # at error_log's default level: something that was acknowledged is lost
-    for warning in (*restored.warnings, *warnings, *tls_warnings(configuration.tree.directives)):
+    for warning in (*restored.warnings, *warnings, *_tls_warnings(configuration)):
         complain("warn", warning)
     truth = Truth(configuration, restored, filled_map(restored, variables), remembering.found)
     truth.file_says(restored.configured if truth.dumps else restored.upstreams, ())
@@ -85,7 +85,11 @@ def rehearse(configuration: Configuration, query: NameQuery = query_system) -> l
     restored = restore(http, decode, variables=variables)
     _, warnings = constant_groups(http, lenient=may_change(http), query=query, known=restored.upstreams)
     filled_map(restored, variables)
-    return [*restored.damages, *restored.warnings, *warnings, *tls_warnings(configuration.tree.directives)]
+    return [*restored.damages, *restored.warnings, *warnings, *_tls_warnings(configuration)]
+
+
+def _tls_warnings(configuration: Configuration) -> tuple[str, ...]:
+    return (*configuration.remarks, *tls_warnings(configuration.tree.directives))
 
 
 def _counted_apart(configuration: Configuration, upstreams: UpstreamMap) -> Iterator[str]:

@@ -83,14 +83,23 @@ class ReadingTests(SynchronousTestCase):
         variable = "server { location / { proxy_pass $host; proxy_ssl_verify on; } }"
         self.assertIn("no proxy_ssl_trusted_certificate", self.message(variable))
 
+    def test_nothing_to_staple(self) -> None:
+        """A certificate that names no responder is told, once, and is no error."""
+        told: list[str] = []
+        (self.folder / "a.crt").write_bytes(issued("a").pem + authority().pem)
+        read_certificates(
+            http_of(f"ssl_stapling on; server {{ listen 443 ssl; {self.pair('a')} }}"), told.append
+        )
+        path = f"{self.folder}/a.crt"
+        self.assertEqual(told, [f'"ssl_stapling" ignored, no OCSP responder URL in the certificate "{path}"'])
+
     def test_warnings(self) -> None:
         """What is asked for and not done is told with its place."""
-        text = "http {\nssl_stapling on;\nhttp2_max_requests 5;\nserver {\n"
-        text += "listen 443 ssl http2;\nssl_stapling off;\nhttp2_push on;\n}\n}"
+        text = "http {\n\nhttp2_max_requests 5;\nserver {\n"
+        text += "listen 443 ssl http2;\n\nhttp2_push on;\n}\n}"
         self.assertEqual(
             [*warnings(parse_text(text, "f"))],
             [
-                '"ssl_stapling" ignored, nothing is stapled in f:2',
                 'the "http2_max_requests" directive is obsolete, use the "keepalive_requests" directive instead in f:3',
                 'the "listen ... http2" directive is deprecated, use the "http2" directive instead in f:5',
                 'the "http2_push" directive is obsolete, ignored in f:7',

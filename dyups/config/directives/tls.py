@@ -118,7 +118,6 @@ FILE = Kind("file", 1, 1, _path)
 COMMAND = Kind("Ciphersuites | Curves | Groups value", 2, 2, _conf_command)
 _CACHE = words("off | max=N [inactive=time] [valid=time]", 1, 3)
 _CACHED = "Certificates with variables are kept until their files change."
-_STAPLING = "Nothing is stapled; the start warns where it is ``on``."
 
 
 def _family(owner: type[object], contexts: Context) -> Callable[..., Entry]:
@@ -199,6 +198,28 @@ _TOWARDS_CLIENTS: tuple[Entry, ...] = (
     ),
     _server("ssl_session_timeout", TIME, "5m", "How long a session may be resumed."),
     _server(
+        "ssl_stapling",
+        FLAG,
+        "off",
+        "Whether handshakes bring along what the authority's OCSP responder says of the certificate.  Each worker asks "
+        "when a client first wants to know, and then at least once an hour; nobody waits for it.",
+    ),
+    _server(
+        "ssl_stapling_file", FILE, "", "A responder's answer in DER, which is stapled in place of all others."
+    ),
+    _server(
+        "ssl_stapling_responder",
+        TEXT,
+        "",
+        "The responder, ``http://…``, in place of the one that the certificate names.",
+    ),
+    _server(
+        "ssl_stapling_verify",
+        FLAG,
+        "off",
+        "Whether the answer's signer has to come from ``ssl_trusted_certificate``; signed it always has to be.",
+    ),
+    _server(
         "ssl_trusted_certificate",
         FILE,
         "",
@@ -266,10 +287,6 @@ _HARMLESS: tuple[Entry, ...] = (
         "Each worker makes its tickets' keys itself: another process cannot resume its sessions.",
         several=True,
     ),
-    harmless("ssl_stapling", _SERVERS, FLAG, _STAPLING),
-    harmless("ssl_stapling_file", _SERVERS, TEXT, _STAPLING),
-    harmless("ssl_stapling_responder", _SERVERS, TEXT, _STAPLING),
-    harmless("ssl_stapling_verify", _SERVERS, FLAG, _STAPLING),
 )
 
 ENTRIES: tuple[Entry, ...] = _TOWARDS_CLIENTS + _TOWARDS_SERVERS + _HARMLESS

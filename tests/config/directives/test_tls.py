@@ -95,7 +95,7 @@ class ServerDirectives(SynchronousTestCase):
         """What has no effect here is taken as nginx takes it."""
         self.assertIsNotNone(
             http_of(
-                "ssl_buffer_size 4k; ssl_stapling on; ssl_stapling_verify on; ssl_session_ticket_key a;"
+                "ssl_buffer_size 4k; ssl_session_ticket_key a;"
                 "ssl_session_ticket_key b; ssl_early_data off; ssl_certificate_cache max=10 valid=1m;"
             )
         )
