@@ -112,37 +112,34 @@ class Interface:
         return Answer(200, status.upstream_text(group, _verbose(request)))
 
     @app.route("/upstream/<name>", methods=["POST"])
-    async def update(self, request: IRequest, name: str) -> bytes:
+    def update(self, request: IRequest, name: str) -> bytes | Deferred[bytes]:
         """Create or replace an upstream.  A client that leaves while it waits is not waited for (Klein cancels)."""
         body, condition = _body(request, REFUSED), _condition(request)
         if _dry(request):
             before = self._upstreams.find(name)
             condition.require(None if before is None else before.spec)
             return _preview(request, name, before, read_update(self._upstreams, name, body))
-        await self._changes.update(name, body, condition)
-        return answers.send(request, Answer(200, answers.SUCCESS))
+        return self._changes.update(name, body, condition).addCallback(_made, request)
 
     @app.route("/upstream/<name>", methods=["PATCH"])
-    async def patch(self, request: IRequest, name: str) -> bytes:
+    def patch(self, request: IRequest, name: str) -> bytes | Deferred[bytes]:
         """Change servers of an upstream, by all commands or none."""
         commands, condition = _body(request, PATCH_REFUSED), _condition(request)
         if _dry(request):
             before = known(self._upstreams, name)
             condition.require(before.spec)
             return _preview(request, name, before, read_patch(self._upstreams, before.spec, commands))
-        await self._changes.patch(name, commands, condition)
-        return answers.send(request, Answer(200, answers.SUCCESS))
+        return self._changes.patch(name, commands, condition).addCallback(_made, request)
 
     @app.route("/upstream/<name>", methods=["DELETE"])
-    async def delete(self, request: IRequest, name: str) -> bytes:
+    def delete(self, request: IRequest, name: str) -> bytes | Deferred[bytes]:
         """Take an upstream away."""
         condition = _condition(request)
         if _dry(request):
             before = known(self._upstreams, name)
             condition.require(before.spec)
             return _preview(request, name, before, None)
-        await self._changes.delete(name, condition)
-        return answers.send(request, Answer(200, answers.SUCCESS))
+        return self._changes.delete(name, condition).addCallback(_made, request)
 
     @app.handle_errors(ChangeError)
     def refused(self, request: IRequest, failure: Failure) -> bytes:
@@ -241,8 +238,16 @@ def _asked(request: IRequest, name: bytes) -> bool:
 
     ``request.args`` has what looks like a form in the body, too, where a comment could say ``dry_run=1``.
     """
-    values: list[bytes] = parse_qs(request.uri.partition(b"?")[2]).get(name, [b"0"])
+    arguments: bytes = request.uri.partition(b"?")[2]
+    if not arguments:
+        return False
+    values: list[bytes] = parse_qs(arguments).get(name, [b"0"])
     return values[-1] not in (b"0", b"")
+
+
+def _made(_: None, request: IRequest) -> bytes:
+    """Tell that the change was made."""
+    return answers.send(request, Answer(200, answers.SUCCESS))
 
 
 def _condition(request: IRequest) -> Condition:

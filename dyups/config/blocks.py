@@ -22,9 +22,15 @@ GAP = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
 _BLOCK = re.compile(r"""upstream[ \t]+([^\s;{}"'\\$#]+)[ \t\r\n]*\{([^{}"'\\#]*)\}""")
 #: White space that nginx does not take for such, but str.split does.
 ODD_SPACE = re.compile(r"[^\S \t\r\n]")
-_PLAIN_ADDRESS = re.compile(
-    r"((?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3})"
-    r":([1-9][0-9]{0,4})\Z"
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_ADDRESS = rf"({_OCTET}(?:\.{_OCTET}){{3}}):([1-9][0-9]{{0,4}})"
+_SPACE = r"[ \t\r\n]"
+_PLAIN_ADDRESS = re.compile(rf"{_ADDRESS}\Z").match
+_PLAIN_COMMAND = re.compile(
+    rf"{_SPACE}*server{_SPACE}+({_ADDRESS})"
+    rf"(?:{_SPACE}+weight=([1-9][0-9]{{0,8}}))?"
+    rf"(?:{_SPACE}+max_fails=([0-9]{{1,9}}))?"
+    rf"(?:{_SPACE}+fail_timeout=([0-9]{{1,6}})s)?{_SPACE}*;"
 ).match
 
 
@@ -58,6 +64,31 @@ def plain_server(args: tuple[str, ...]) -> ServerSpec | None:
         return None
     port = int(found[2])
     return ServerSpec(args[0], found[1], port) if port <= 65535 else None
+
+
+def plain_servers(body: str) -> tuple[ServerSpec, ...]:
+    """The servers of the body of a POST that has nothing but plain ones; none where there is anything else in it.
+
+    A change is read by the master and by each worker, while clients wait for it.
+    """
+    servers: list[ServerSpec] = []
+    position = 0
+    while (found := _PLAIN_COMMAND(body, position)) is not None:
+        address, host, port, weight, max_fails, fail_timeout = found.groups()
+        if len(port) == 5 and int(port) > 65535:
+            return ()
+        servers.append(
+            ServerSpec(
+                address,
+                host,
+                int(port),
+                weight=int(weight or 1),
+                max_fails=int(max_fails or 1),
+                fail_timeout=float(fail_timeout or 10),
+            )
+        )
+        position = found.end()
+    return () if body[position:].strip(" \t\r\n") else tuple(servers)
 
 
 @contextmanager

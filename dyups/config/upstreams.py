@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from dyups.config.blocks import GAP, ODD_SPACE, no_collection, plain_block
+from dyups.config.blocks import GAP, ODD_SPACE, no_collection, plain_block, plain_servers
 from dyups.config.checks import CheckSpec, check_send, put_together
 from dyups.config.directives import check, read
 from dyups.config.directives.entry import Context
@@ -50,6 +50,9 @@ def parse_commands(name: str, body: str, variables: VariableTable = NO_VARIABLES
     empty file, for a bad name and for everything but commands that may stand in an ``upstream`` block.
     """
     check_name(name)
+    lines = body.count("\n") + (not body.endswith("\n"))
+    if servers := plain_servers(body):
+        return UpstreamSpec(name, servers, place=Place("", lines))
     commands: list[Directive] = []
     for words, end, line, end_line in statements(body):
         if end == "}":
@@ -58,7 +61,6 @@ def parse_commands(name: str, body: str, variables: VariableTable = NO_VARIABLES
         directive = Directive(words[0], words[1:], "", line, block)
         check(directive, Context.UPSTREAM)
         commands.append(directive)
-    lines = body.count("\n") + (not body.endswith("\n"))
     return build_upstream(name, commands, Place("", lines), Scope(variables=variables))
 
 

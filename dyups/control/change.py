@@ -22,7 +22,7 @@ from dyups.config.upstreams import print_commands
 from dyups.control.command import Command, Delete, Update
 from dyups.control.condition import ALWAYS, Condition
 from dyups.control.lock import ChangeLock
-from dyups.control.publish import NoPublisher, Publisher, encode_notice
+from dyups.control.publish import Asker, NoPublisher, Publisher, encode_notice
 from dyups.control.reading import PATCH_REFUSED, REFUSED, known, read_patch, read_update
 from dyups.errors import ChangeFailed, CommandRefused, ConfigError
 from dyups.interfaces import Resolved
@@ -87,29 +87,36 @@ class ChangePath:
         self._lookup = lookup
         self._publisher: Publisher = publisher or NoPublisher()
 
-    def update(self, name: str, body: str, condition: Condition = ALWAYS) -> Deferred[None]:
+    def update(
+        self, name: str, body: str, condition: Condition = ALWAYS, asker: Asker | None = None
+    ) -> Deferred[None]:
         """Create or replace the upstream ``name`` by the commands of ``body``.
 
-        Fails with :class:`CommandRefused`, :class:`~dyups.errors.LostRace`, :class:`~dyups.errors.LockHeld` or
+        ``asker`` is who asked, where the publisher knows it (:meth:`Publisher.publish`).  Fails with
+        :class:`CommandRefused`, :class:`~dyups.errors.LostRace`, :class:`~dyups.errors.LockHeld` or
         :class:`ChangeFailed`.
         """
-        return _Attempt(partial(self._locked, partial(self._update, Update(name, body), condition))).result
+        return _Attempt(
+            partial(self._locked, partial(self._update, Update(name, body), condition)), asker
+        ).result
 
-    def patch(self, name: str, commands: str, condition: Condition = ALWAYS) -> Deferred[None]:
+    def patch(
+        self, name: str, commands: str, condition: Condition = ALWAYS, asker: Asker | None = None
+    ) -> Deferred[None]:
         """Change servers of the upstream ``name``, by all of ``commands`` or by none.
 
         They are applied to what the upstream is when the lock is ours, and what comes out is an update like any
         other: journal and workers know no patches.  Fails as :meth:`update` and :meth:`delete` do.
         """
-        return _Attempt(partial(self._locked, partial(self._patch, name, commands, condition))).result
+        return _Attempt(partial(self._locked, partial(self._patch, name, commands, condition)), asker).result
 
-    def delete(self, name: str, condition: Condition = ALWAYS) -> Deferred[None]:
+    def delete(self, name: str, condition: Condition = ALWAYS, asker: Asker | None = None) -> Deferred[None]:
         """Take the upstream ``name`` away.
 
         Fails with :class:`~dyups.errors.UnknownUpstream`, :class:`CommandRefused` (a name that none can have),
         :class:`~dyups.errors.LostRace`, :class:`~dyups.errors.LockHeld` or :class:`ChangeFailed`.
         """
-        return _Attempt(partial(self._locked, partial(self._delete, Delete(name), condition))).result
+        return _Attempt(partial(self._locked, partial(self._delete, Delete(name), condition)), asker).result
 
     async def adopt(self, specs: Sequence[UpstreamSpec], deleted: Sequence[str]) -> None:
         """Take over what a third party wrote to the dump file (``dyups_dump off``); nothing is stored.
@@ -208,13 +215,13 @@ class ChangePath:
             raise CommandRefused(f"{refused}{error}") from error
         notice = await self._commit(command, resolved, attempt)
         self._upstreams.replace(spec, resolved)
-        await self._applied(notice)
+        await self._applied(notice, attempt)
 
     async def _delete(self, command: Delete, condition: Condition, attempt: _Attempt) -> None:
         condition.require(known(self._upstreams, command.name).spec)
         notice = await self._commit(command, {}, attempt)
         self._upstreams.delete(command.name)
-        await self._applied(notice)
+        await self._applied(notice, attempt)
 
     async def _commit(self, command: Command, resolved: Resolved, attempt: _Attempt) -> bytes:
         """Have the command on disk; what is to be published then.
@@ -232,22 +239,25 @@ class ChangePath:
             raise ChangeFailed(f"could not store the change: {reason}") from error
         return notice
 
-    async def _applied(self, notice: bytes) -> None:
+    async def _applied(self, notice: bytes, attempt: _Attempt) -> None:
         """The map has changed: everybody else is to follow."""
         self._upstreams.sequence += 1
         self._store.applied()
-        await self._publisher.publish(self._upstreams.sequence, notice)
+        # Who was told already that his client has left hears no outcome any more.
+        asker = None if attempt.result.called else attempt.asker
+        await self._publisher.publish(self._upstreams.sequence, notice, asker)
 
 
 class _Attempt:
-    """One change under way, and who waits for it.
+    """One change under way, who asked for it, and who waits for it.
 
     The caller has ``result``; the steps run behind it and are not cancelled once ``cancellable`` is false.
     """
 
-    __slots__ = ("_steps", "cancellable", "result")
+    __slots__ = ("_steps", "asker", "cancellable", "result")
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, steps: Steps, asker: Asker | None) -> None:
+        self.asker = asker
         self.cancellable = True
         self.result: Deferred[None] = Deferred(self._cancel)
         self._steps = Deferred.fromCoroutine(steps(self))

@@ -15,8 +15,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from dyups.control.change import Changes
 from dyups.control.condition import ALWAYS, Condition
+from dyups.control.publish import Asker
 from dyups.errors import ChangeError, ChangeFailed, CommandRefused, LockHeld, LostRace, UnknownUpstream
 
 MASTER_GONE = "the master process is gone; whether the change was made is not known"
@@ -52,6 +52,22 @@ class Door(Protocol):
 
     def forget(self, number: int) -> None:
         """Nobody waits for that call any more."""
+        ...
+
+
+class ChangesFor(Protocol):
+    """As :class:`~dyups.control.change.Changes`, where it is known who asked: a ``ChangePath``."""
+
+    def update(self, name: str, body: str, condition: Condition, asker: Asker) -> Deferred[None]:
+        """See :meth:`~dyups.control.change.Changes.update`."""
+        ...
+
+    def patch(self, name: str, commands: str, condition: Condition, asker: Asker) -> Deferred[None]:
+        """See :meth:`~dyups.control.change.Changes.patch`."""
+        ...
+
+    def delete(self, name: str, condition: Condition, asker: Asker) -> Deferred[None]:
+        """See :meth:`~dyups.control.change.Changes.delete`."""
         ...
 
 
@@ -98,23 +114,24 @@ class RemoteChanges:
 
 
 class Served:
-    """The calls of one worker, in the master."""
+    """The calls of one worker, in the master; ``asker`` is that worker for the publisher."""
 
-    def __init__(self, changes: Changes) -> None:
+    def __init__(self, changes: ChangesFor, asker: Asker) -> None:
         self._changes = changes
+        self._asker = asker
         self._waiting: dict[int, Deferred[None]] = {}
 
     def update(self, number: int, name: str, body: str, condition: Condition) -> Deferred[Outcome]:
         """Make the change; fires with what became of it."""
-        return self._serve(number, self._changes.update(name, body, condition))
+        return self._serve(number, self._changes.update(name, body, condition, self._asker))
 
     def patch(self, number: int, name: str, commands: str, condition: Condition) -> Deferred[Outcome]:
         """Make the change; fires with what became of it."""
-        return self._serve(number, self._changes.patch(name, commands, condition))
+        return self._serve(number, self._changes.patch(name, commands, condition, self._asker))
 
     def delete(self, number: int, name: str, condition: Condition) -> Deferred[Outcome]:
         """Make the change; fires with what became of it."""
-        return self._serve(number, self._changes.delete(name, condition))
+        return self._serve(number, self._changes.delete(name, condition, self._asker))
 
     def forget(self, number: int) -> None:
         """Nobody waits for that call any more: a change that has not begun is not made."""

@@ -14,8 +14,9 @@ as an unchangeable snapshot.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from twisted.internet.defer import Deferred, DeferredLock, succeed
+from twisted.internet.defer import Deferred, DeferredLock, maybeDeferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -31,6 +32,8 @@ QUIET = 1.0
 """Seconds without a change after which the dump is written."""
 LATEST = 10.0
 """Seconds after the first change after which it is written even so, and before a failed one is tried again."""
+EARLY = 0.001
+"""Seconds that are not worth to wait again."""
 
 Snapshot = Callable[[], tuple[int, Sequence[Said]]]
 """The map's sequence number with its upstreams, in order."""
@@ -68,7 +71,8 @@ class Store:
     """A dump file and its journal.
 
     ``configured`` are the upstreams of the configuration outside the dump file, ``snapshot`` reads the map, ``seen``
-    tells the dump file as it was read at the start.
+    tells the dump file as it was read at the start.  ``runner`` runs what takes long, ``appender`` what changes wait
+    for.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class Store:
         runner: Runner,
         files: Files,
         seen: Stamp | None = None,
+        appender: Runner | None = None,
     ) -> None:
         self._seen = seen
         """The file as we last knew it; None for none."""
@@ -92,24 +97,37 @@ class Store:
         self._snapshot = snapshot
         self._clock = clock
         self._runner = runner
+        self._appender = appender or runner
+        """What changes wait for, which must not wait for a dump."""
         self._files = files
         self._journal = Journal(path + SUFFIX, files)
         self._journal_lock = DeferredLock()
         self._dump_lock = DeferredLock()
         self._dirty = False
-        self._first = 0.0
+        self._first = self._last = 0.0
+        """When the first change came that is not dumped, and when the last one."""
         self._timer: IDelayedCall | None = None
 
     def append(self, sequence: int, payload: bytes) -> Deferred[None]:
         """Fires when the command is on disk for good; fails with OSError where it is not, and will not be."""
-        return self._journal_lock.run(self._runner, lambda: self._journal.append(sequence, payload))
+        append = partial(self._journal.append, sequence, payload)
+        if self._journal_lock.locked:
+            return self._journal_lock.run(self._appender, append)
+        self._journal_lock.acquire()
+        return maybeDeferred(self._appender, append).addBoth(self._appended)
+
+    def _appended(self, result: Failure | None) -> Failure | None:
+        self._journal_lock.release()
+        return result
 
     def applied(self) -> None:
         """The map has changed: a dump is due in a moment."""
-        now = self._clock.seconds()
+        now = self._last = self._clock.seconds()
         if not self._dirty:
             self._dirty, self._first = True, now
-        self._wake_in(max(0.0, min(QUIET, self._first + LATEST - now)))
+        # Not set anew by each change: one that wakes too early looks again.
+        if self._timer is None or self._timer.getTime() > self._due():
+            self._wake_in(self._due() - now)
 
     def close(self) -> Deferred[None]:
         """Write what is not dumped yet and close; fires when that is done.  What fails is in the journal still."""
@@ -141,15 +159,22 @@ class Store:
 
     def _wake_in(self, seconds: float) -> None:
         self._sleep()
-        self._timer = self._clock.callLater(seconds, self._wake)
+        self._timer = self._clock.callLater(max(0.0, seconds), self._wake)
 
     def _sleep(self) -> None:
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
 
+    def _due(self) -> float:
+        return min(self._last + QUIET, self._first + LATEST)
+
     def _wake(self) -> None:
         self._timer = None
+        early = self._due() - self._clock.seconds()
+        if self._dirty and early > EARLY:
+            self._wake_in(early)
+            return
         self._dump_lock.run(self._dump)
 
     def _dump(self) -> Deferred[None]:
@@ -213,13 +238,14 @@ def open_store(
     clock: IReactorTime,
     runner: Runner,
     files: Files | None = None,
+    appender: Runner | None = None,
 ) -> Store | NoStore:
     """The store that the settings ask for; changes that came from the journal make a new dump due."""
     if not settings.dyups_upstream_conf or not settings.dyups_dump:
         return NoStore()
     path = settings.dyups_upstream_conf
     seen = None if restored.dump is None else restored.dump.stamp
-    store = Store(path, restored.configured, snapshot, clock, runner, files or Files(), seen)
+    store = Store(path, restored.configured, snapshot, clock, runner, files or Files(), seen, appender)
     if restored.replayed:
         store.applied()
     return store

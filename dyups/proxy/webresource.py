@@ -87,6 +87,14 @@ class _Request(Request):
         request.args = parse_qs(arguments, 1) if arguments else {}
         request.process()
 
+    def write(self, data: bytes) -> None:
+        """Head and body in one write, where they come together."""
+        request: Any = self
+        channel: _Channel | None = request.channel
+        Request.write(self, data)
+        if channel is not None:
+            channel.flush()
+
     def processingFailed(self, reason: Failure) -> Failure:
         """The resource raised: 500, or the end of the connection if the answer had begun."""
         request: Any = self
@@ -125,6 +133,8 @@ class _Channel:
         self._left = -1
         """Bytes of the body that ``Content-Length`` has promised still; -1 where it is framed otherwise."""
         self._overran = False
+        self._first = b""
+        """The head of the answer, until the write that made it is over."""
         self._path = path
         self._producer: Any = None
         self._request: Any = _twisted_request(self)
@@ -231,10 +241,23 @@ class _Channel:
             coder = exchange.route.bodies.begin(answer)
             sent_on = answer.lines
         if coder is None or exchange.head.method == b"HEAD" or status in (204, 304):
-            client.write(self._head(start + sent_on))
+            self._begin_with(self._head(start + sent_on))
         else:
             self._request.chunked = 0
             self._client = begin_coded(client, coder, lambda line: self._head(start + sent_on + line))
+
+    def _begin_with(self, head: bytes) -> None:
+        """The head goes out with the first of the body; by itself where pieces are held on the way."""
+        if self._client is self._exchange.client:
+            self._first = head
+        else:
+            self._client.write(head)
+
+    def flush(self) -> None:
+        """Write the head, where nothing of the body has come with it."""
+        first, self._first = self._first, b""
+        if first and not self.done:
+            self._client.write(first)
 
     def _head(self, head: bytes) -> bytes:
         """``head`` with its end."""
@@ -253,7 +276,8 @@ class _Channel:
             self._left -= len(data)
         if data:
             self._exchange.body_sent += len(data)
-            self._client.write(data)
+            first, self._first = self._first, b""
+            self._client.write(first + data if first else data)
 
     def writeSequence(self, pieces: Iterable[bytes]) -> None:
         """Pieces of the body in one write."""

@@ -79,13 +79,13 @@ class FollowingLookup:
 
     def __call__(self, spec: UpstreamSpec) -> Deferred[Resolved]:
         """See :class:`~dyups.upstream.resolve.Lookup`."""
+        if not any(server.followed for server in spec.servers):
+            return self._once(spec)
         return Deferred.fromCoroutine(self._look_up(spec))
 
     async def _look_up(self, spec: UpstreamSpec) -> Resolved:
         names = dict(self._asked.names(spec))
         found = dict(await self._once(spec))
-        if not names:
-            return found
         asked = [cache.get(key_of(name)) for name, cache in names.items() if self._good(name, cache) is None]
         heard = DeferredList(asked, consumeErrors=True)
         heard.addTimeout(FIRST_ANSWER, self._clock, lambda late, _: late)

@@ -19,13 +19,17 @@ The worker's side:
 
 Both sides:
 
-    link           the control channel
+    link           the control channel: what is said on it
+    frames, words  what every change takes, and what is rare
+    channel        what both ends of it are made of
     snapshot       what a worker begins with
     configuration  a configuration, read by the master and built again by workers
     certificates   what TLS needs of files, read and tried with the configuration
     serving        the data plane, wired
+    stapling       asks OCSP responders
     claim          one process for one dump file
     storing        what is on disk, wired
+    diskthread     the thread that changes wait for
     notify         systemd hears of it
     privileges     the user that workers become
     early          TERM and INT, from the first moment to the last

@@ -60,6 +60,7 @@ class End(amp.AMP):
         super().__init__()  # type: ignore[no-untyped-call]
         self._seen = seen
         self._frames = Frames()
+        self._held = b""
         self.ended: Failure | None = None
         """Why there is nobody at the other end any more."""
 
@@ -82,6 +83,8 @@ class End(amp.AMP):
                 super().dataReceived(content)  # type: ignore[no-untyped-call]
             else:
                 self.take(kind, content)
+        if self._held:
+            self.flush()
 
     def sendBox(self, box: amp.AmpBox) -> None:
         """AMP's way out.  Raises ConnectionLost where there is no channel yet."""
@@ -90,8 +93,21 @@ class End(amp.AMP):
         self.send(frame(BOX, box.serialize()))
 
     def send(self, data: bytes) -> None:
-        """A frame, or several; nothing happens where the other end is gone."""
-        self.transport.write(data)  # type: ignore[union-attr]
+        """A frame, with what was held; nothing happens where the other end is gone."""
+        if self._held:
+            self.hold(data)
+            self.flush()
+        else:
+            self.transport.write(data)  # type: ignore[union-attr]
+
+    def hold(self, data: bytes) -> None:
+        """A frame that may wait for the next one, or for the end of what has just come: each write wakes a process."""
+        self._held += data
+
+    def flush(self) -> None:
+        """Send what is held."""
+        held, self._held = self._held, b""
+        self.transport.write(held)  # type: ignore[union-attr]
 
     def take(self, kind: int, content: bytes) -> None:
         """A frame that is no box of AMP."""

@@ -21,15 +21,14 @@ from contextlib import suppress
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.interfaces import IProcessTransport
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-from dyups.control.change import Changes
 from dyups.control.condition import Condition
-from dyups.control.remote import Outcome, Served
+from dyups.control.remote import ChangesFor, Outcome, Served
 from dyups.proxy.plane import complain
 from dyups.shared.slots import Reader
 from dyups.upstream.verdicts import Verdict
@@ -109,14 +108,14 @@ class Child(ProcessProtocol):
     """One process; ``place`` is its number among its siblings and its slot in the zone, ``now`` the monotonic clock."""
 
     def __init__(
-        self, place: int, home: Home, changes: Changes, patience: Patience, now: Callable[[], float]
+        self, place: int, home: Home, changes: ChangesFor, patience: Patience, now: Callable[[], float]
     ) -> None:
         self.place = place
         self.stage = Stage.STARTING
         self.pid = 0
         self.began = now()
         self._home = home
-        self._served = Served(changes)
+        self._served = Served(changes, self)
         self._patience = patience
         self._now = now
         self._process: IProcessTransport | None = None
@@ -243,22 +242,33 @@ class Child(ProcessProtocol):
 
     # -- changes -----------------------------------------------------------------------------------------------
 
-    def ring(self, sequence: int) -> Deferred[None]:
-        """There is a change; fires when the worker routes by it, or routes nothing any more."""
+    def ring(self, sequence: int) -> Deferred[None] | None:
+        """There is a change; fires when the worker routes by it, or routes nothing any more.
+
+        None where nobody has to wait for that: it accepts nothing before it has this change too.
+        """
         if self.stage not in (Stage.ACCEPTING, Stage.QUITTING):
-            return succeed(None)  # it accepts nothing before it has this change too
+            return None
         heard: Deferred[None] = Deferred()
         self._waiting.append((sequence, heard))
         if self._asked is None:
-            self._ask()
+            self._ask(sequence)
         return heard
 
-    def _ask(self) -> None:
+    def told(self, sequence: int, at_once: bool) -> Deferred[None] | None:
+        """See :class:`~dyups.control.publish.Asker`: the outcome follows the doorbell on the same channel."""
+        if self._asked is not None or self._link is None:
+            return self.ring(sequence)
+        if self.stage in (Stage.ACCEPTING, Stage.QUITTING):
+            self._ask(sequence, at_once)
+        return None
+
+    def _ask(self, sequence: int, at_once: bool = True) -> None:
         if self._link is None:
             return  # the process is about to end
-        self._asked = self._waiting[-1][0]
+        self._asked = sequence
         self._asked_at = self._now()
-        self._link.apply(self._asked).addCallbacks(self._answered, _channel_ended)
+        self._link.apply(sequence, at_once).addCallbacks(self._answered, _channel_ended)
 
     def _answered(self, state: State) -> None:
         asked, self._asked = self._asked, None
@@ -268,7 +278,7 @@ class Child(ProcessProtocol):
         self._compare(state)
         self._acknowledge(state.sequence)
         if self._waiting:
-            self._ask()
+            self._ask(self._waiting[-1][0])
 
     def _acknowledge(self, sequence: int | None) -> None:
         """Let those go on who wait for changes up to ``sequence``; None for all."""

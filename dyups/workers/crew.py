@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from dyups.control.change import Changes
+from dyups.control.remote import ChangesFor
 from dyups.errors import ConfigError
 from dyups.proxy.access.limits import memory_for
 from dyups.proxy.plane import complain
@@ -99,7 +99,7 @@ class Crew:
         configuration: Configuration,
         constants: Mapping[str, tuple[str, ...]],
         master: Master,
-        changes: Changes,
+        changes: ChangesFor,
         spawn: Spawn,
         clock: IReactorTime,
         now: Callable[[], float],
@@ -216,9 +216,10 @@ class Crew:
 
     # -- what the master does with a crew ----------------------------------------------------------------------
 
-    def ring(self, sequence: int) -> list[Deferred[None]]:
-        """There is a change in the zone; each fires when one worker routes by it."""
-        return [child.ring(sequence) for child in self.children()]
+    def ring(self, sequence: int, asker: object = None) -> list[Deferred[None]]:
+        """There is a change in the zone; each fires when one worker other than ``asker`` routes by it."""
+        rung = [child.ring(sequence) for child in self.children() if child is not asker]
+        return [heard for heard in rung if heard is not None]
 
     def judge(self, sequence: int, verdicts: list[Verdict]) -> None:
         """Tell all of them what health checks found."""

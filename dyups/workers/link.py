@@ -139,11 +139,16 @@ class MasterEnd(End):
         self._rung: deque[Deferred[State]] = deque()
         """Who waits for a STATE, in order."""
 
-    def apply(self, sequence: int) -> Deferred[State]:
-        """Ring; fires with what the worker routes by then, fails where it is gone."""
+    def apply(self, sequence: int, at_once: bool = True) -> Deferred[State]:
+        """Ring, ``at_once`` or with the next word; fires with what the worker routes by then.
+
+        Fails where the worker is gone.
+        """
         if self.ended is not None:
             return fail(self.ended)
-        self.send(ring_frame(sequence))
+        self.hold(ring_frame(sequence))
+        if at_once:
+            self.flush()
         self._rung.append(Deferred())
         return self._rung[-1]
 
@@ -262,7 +267,8 @@ class WorkerEnd(End):
     def take(self, kind: int, content: bytes) -> None:
         """See :meth:`End.take`."""
         if kind == RING:
-            self.send(state_frame(self._seen.apply(read_ring(content))))
+            # Not before what else came is done: the outcome of a change comes with its ring, and somebody waits for it.
+            self.hold(state_frame(self._seen.apply(read_ring(content))))
         elif kind == OUTCOME:
             number, outcome = read_outcome(content)
             self._calls.pop(number).callback(outcome)

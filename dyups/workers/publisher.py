@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
+from dyups.control.publish import Asker
 from dyups.errors import ChangeFailed
 from dyups.workers.crew import Crew
 
@@ -26,6 +27,8 @@ class ToWorkers:
 
     def reserve(self, size: int) -> Deferred[None]:
         """Fires when every zone has room; fails where one has none within ``dyups_read_msg_timeout``, or never can."""
+        if self._without_room(size) is None:
+            return succeed(None)
         return Deferred.fromCoroutine(self._reserve(size))
 
     async def _reserve(self, size: int) -> None:
@@ -50,12 +53,16 @@ class ToWorkers:
                 return crew
         return None
 
-    def publish(self, sequence: int, notice: bytes) -> Deferred[None]:
-        """Write to every zone now; fires when every worker that serves routes by it."""
+    def publish(self, sequence: int, notice: bytes, asker: Asker | None = None) -> Deferred[None]:
+        """Write to every zone now; fires when every worker that serves routes by it, but for ``asker``."""
         heard: list[Deferred[None]] = []
         for crew in self._crews():
             crew.zone.write(sequence, notice)
-            heard += crew.ring(sequence)
+            heard += crew.ring(sequence, asker)
+        if asker is not None and (own := asker.told(sequence, bool(heard))) is not None:
+            heard.append(own)
+        if len(heard) < 2:
+            return heard[0] if heard else succeed(None)
         return DeferredList(heard).addCallback(_nothing)
 
 

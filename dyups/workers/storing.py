@@ -19,6 +19,7 @@ from dyups.persist.store import NoStore, Store, open_store
 from dyups.persist.watch import DumpWatch
 from dyups.workers.claim import Claim, written_by
 from dyups.workers.configuration import Source, read_configuration
+from dyups.workers.diskthread import DiskThread
 from dyups.workers.truth import Truth, establish
 
 T = TypeVar("T")
@@ -67,7 +68,8 @@ def read_claimed(source: Source, present: Claim) -> tuple[Claim, Truth]:
 def store_of(truth: Truth, reactor: Any, in_thread: InThread) -> Store | NoStore:
     """Where the changes of a map are kept."""
     dyups = truth.configuration.http.dyups
-    return open_store(dyups, truth.restored, truth.upstreams.snapshot, reactor, in_thread)
+    disk = DiskThread(reactor)
+    return open_store(dyups, truth.restored, truth.upstreams.snapshot, reactor, in_thread, appender=disk)
 
 
 def watch_of(truth: Truth, changes: ChangePath, reactor: Any, in_thread: InThread) -> DumpWatch | None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import gc
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.config import blocks
-from dyups.config.model import UpstreamSpec
+from dyups.config import blocks, upstreams
+from dyups.config.model import ServerSpec, UpstreamSpec
 from dyups.config.parser import each_directive
 from dyups.config.scope import Scope
-from dyups.config.upstreams import parse_upstreams, upstream_of
+from dyups.config.upstreams import parse_commands, parse_upstreams, upstream_of
 from dyups.errors import ConfigError
 
 PIECES = [
@@ -89,3 +90,45 @@ class CollectionTests(SynchronousTestCase):
         with blocks.no_collection():
             pass
         self.assertFalse(gc.isenabled())
+
+
+PARTS = [
+    "server 127.0.0.1:80;", "server 127.0.0.1:80", "server\t10.0.0.1:8080\n weight=3 ;", "weight=2", ";",
+    " ", "\n", "\r\n",
+    "server 1.2.3.4:65535 weight=0;", "server 1.2.3.4:65536;", "server 1.2.3.4:99999 weight=1;", "server 01.2.3.4:80;",
+    "server 1.2.3.4:80 max_fails=0;", "server 1.2.3.4:80 max_fails=3 fail_timeout=30s;", "server 1.2.3.4:080;",
+    "server 1.2.3.4:80 fail_timeout=0s;", "server 1.2.3.4:80 weight=2 weight=3;", "server 1.2.3.4:80 fail_timeout=5;",
+    "server 1.2.3.4:80 weight=007;", "server 1.2.3.4:80 weight=999999999;", "server 1.2.3.4:80 max_fails=007;",
+    "server 1.2.3.4:80 down;", "server 1.2.3.4;", "server a:1;", "keepalive 3;", "#c\n", "}", "\x0b", "\u00a0",
+    "Server 1.2.3.4:1;",
+    "server 1.2.3.4:80 fail_timeout=000100s;", "server 1.2.3.4:80 weight=\u0663;", "server1.2.3.4:80;",
+]  # fmt: skip
+
+
+def without_the_short_way(name: str, body: str) -> list[UpstreamSpec]:
+    """By the rules alone."""
+    with patch.object(upstreams, "plain_servers", lambda body: ()):
+        return [parse_commands(name, body)]
+
+
+class PlainBodyTests(SynchronousTestCase):
+    """:func:`parse_commands` with and without the short way."""
+
+    @settings(deadline=None, max_examples=400)
+    @given(st.lists(st.sampled_from(PARTS), max_size=6).map("".join))
+    def test_never_another_result(self, body: str) -> None:
+        """The same upstream, the same place, the same error."""
+        short = outcome(lambda: [parse_commands("a", body)])
+        self.assertEqual(short, outcome(lambda: without_the_short_way("a", body)))
+
+    def test_taken(self) -> None:
+        """Ordinary bodies go the short way."""
+        body = "server 127.0.0.1:80 weight=2 max_fails=3 fail_timeout=30s;\nserver 10.0.0.1:81;\n"
+        first, second = blocks.plain_servers(body)
+        self.assertEqual((first.weight, first.max_fails, first.fail_timeout), (2, 3, 30.0))
+        self.assertEqual(second, ServerSpec("10.0.0.1:81", "10.0.0.1", 81))
+
+    def test_left_to_the_rules(self) -> None:
+        """Anything else does not, nor does a body without servers."""
+        for body in ("", " \n", "server a:1;", "server 127.0.0.1:80; keepalive 3;", "server 127.0.0.1:80; #"):
+            self.assertEqual(blocks.plain_servers(body), (), body)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 
 from dyups.config.upstreams import parse_commands
 from dyups.control.change import ChangePath
 from dyups.control.command import Delete, Update
+from dyups.control.condition import ALWAYS
 from dyups.control.publish import decode_notice
 from dyups.errors import ChangeFailed
 from dyups.upstream.map import UpstreamMap
@@ -23,12 +25,14 @@ class FakePublisher:
         self.heard: Deferred[None] = succeed(None)
         self.sizes: list[int] = []
         self.notices: list[tuple[int, bytes]] = []
+        self.askers: list[object] = []
 
     def reserve(self, size: int) -> Deferred[None]:
         self.sizes.append(size)
         return self.room
 
-    def publish(self, sequence: int, notice: bytes) -> Deferred[None]:
+    def publish(self, sequence: int, notice: bytes, asker: object = None) -> Deferred[None]:
+        self.askers.append(asker)
         self.notices.append((sequence, notice))
         return self.heard
 
@@ -41,13 +45,38 @@ class PublishTests(ChangeCase):
         self.publisher = FakePublisher()
         self.changes = ChangePath(self.upstreams, self.lock, self.store, self.lookup, self.publisher)
 
+    def test_asker(self) -> None:
+        """The publisher hears who asked, whatever was asked for."""
+        asker: Any = object()
+        for change in (
+            self.changes.update("a", BODY, ALWAYS, asker),
+            self.changes.patch("a", "drain server 127.0.0.1:8088;", ALWAYS, asker),
+            self.changes.delete("a", ALWAYS, asker),
+            self.changes.update("a", BODY),
+        ):
+            self.successResultOf(change)
+        self.assertEqual(self.publisher.askers, [asker, asker, asker, None])
+
+    def test_asker_whose_client_has_left(self) -> None:
+        """Who has heard already that his client has left is waited for as everybody else is."""
+        asker: Any = object()
+        stored = self.store.answer = Deferred()
+        change = self.changes.update("a", BODY, ALWAYS, asker)
+        change.cancel()
+        self.failureResultOf(change, CancelledError)
+        stored.callback(None)
+        self.assertEqual((self.shown(), self.publisher.askers), ({"a": ["127.0.0.1:8088"]}, [None]))
+
     def test_published(self) -> None:
         """What is published has the command and the addresses; room was made for exactly that."""
-        self.successResultOf(self.changes.update("host", BODY))
+        body = "server slow.example:80;"
+        made = self.changes.update("host", body)
+        self.lookup.waiting.pop().callback({"slow.example": ("127.0.0.1",)})
+        self.successResultOf(made)
         self.successResultOf(self.changes.delete("host"))
         found = [(number, *decode_notice(notice)) for number, notice in self.publisher.notices]
         self.assertEqual(
-            found, [(1, Update("host", BODY), {"127.0.0.1": ("127.0.0.1",)}), (2, Delete("host"), {})]
+            found, [(1, Update("host", body), {"slow.example": ("127.0.0.1",)}), (2, Delete("host"), {})]
         )
         self.assertEqual(self.publisher.sizes, [len(notice) for _, notice in self.publisher.notices])
 

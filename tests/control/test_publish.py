@@ -32,9 +32,17 @@ class NoticeTests(SynchronousTestCase):
             return
         self.assertEqual(decode_notice(encode_notice(command, resolved)), (command, resolved))
 
+    def test_nothing_to_look_up(self) -> None:
+        """What nobody has to look up takes no room."""
+        command = Update("a", "server 127.0.0.1:1;")
+        notice = encode_notice(command, {"127.0.0.1": ("127.0.0.1",)})
+        self.assertEqual(notice, encode_notice(command, {}))
+        self.assertTrue(notice.endswith(b"server 127.0.0.1:1;"))
+        self.assertEqual(decode_notice(notice), (command, {}))
+
     def test_wrong_shapes(self) -> None:
         """JSON that says something else is refused; so is a notice that is cut short."""
-        start = encode_notice(Delete("x"), {})[:-2]
+        start = encode_notice(Delete("x"), {})
         for addresses in (b"[]", b'{"a": "b"}', b'{"a": [1]}', b"{"):
             self.assertRaises(ValueError, decode_notice, start + addresses)
         self.assertRaises(ValueError, decode_notice, start[:7])

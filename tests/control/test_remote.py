@@ -11,23 +11,32 @@ from dyups.control.remote import MADE, MASTER_GONE, Outcome, RemoteChanges, Serv
 from dyups.errors import ChangeError, ChangeFailed, CommandRefused, LockHeld, LostRace, UnknownUpstream
 
 
+class FakeAsker:
+    """A worker."""
+
+    def told(self, sequence: int, at_once: bool) -> Deferred[None] | None:
+        raise AssertionError("that is the publisher's business")
+
+
 class FakeChanges:
     """A change path whose answers the test gives."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[object, ...]] = []
+        self.askers: list[object] = []
         self.answers: list[Deferred[None]] = []
 
-    def update(self, name: str, body: str, condition: Condition = ALWAYS) -> Deferred[None]:
-        return self._note(("update", name, body, condition))
+    def update(self, name: str, body: str, condition: Condition, asker: object) -> Deferred[None]:
+        return self._note(asker, "update", name, body, condition)
 
-    def patch(self, name: str, commands: str, condition: Condition = ALWAYS) -> Deferred[None]:
-        return self._note(("patch", name, commands, condition))
+    def patch(self, name: str, commands: str, condition: Condition, asker: object) -> Deferred[None]:
+        return self._note(asker, "patch", name, commands, condition)
 
-    def delete(self, name: str, condition: Condition = ALWAYS) -> Deferred[None]:
-        return self._note(("delete", name, condition))
+    def delete(self, name: str, condition: Condition, asker: object) -> Deferred[None]:
+        return self._note(asker, "delete", name, condition)
 
-    def _note(self, call: tuple[object, ...]) -> Deferred[None]:
+    def _note(self, asker: object, *call: object) -> Deferred[None]:
+        self.askers.append(asker)
         self.calls.append(call)
         self.answers.append(Deferred())
         return self.answers[-1]
@@ -38,7 +47,8 @@ class BothEnds(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.changes = FakeChanges()
-        self.served = Served(self.changes)
+        self.asker = FakeAsker()
+        self.served = Served(self.changes, self.asker)
         self.remote = RemoteChanges(self.served)
 
     def test_made(self) -> None:
@@ -57,6 +67,7 @@ class BothEnds(SynchronousTestCase):
                 ("delete", "c", condition),
             ],
         )
+        self.assertEqual(self.changes.askers, [self.asker] * 3)
         for call, answer in zip(calls, self.changes.answers, strict=True):
             self.assertNoResult(call)
             answer.callback(None)

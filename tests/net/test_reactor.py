@@ -241,6 +241,14 @@ class OwnTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertIn("about nothing in particular", [formatEvent(event) for event in logged])
 
+    def test_errors_of_calls_from_threads_are_logged(self) -> None:
+        """A call from a thread that fails is logged with its traceback, and the next one is made."""
+        reactor = UvloopReactor(self)
+        reactor.callFromThread(lambda: 1 / 0)
+        reactor.callFromThread(reactor.stop)
+        run(reactor)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_timers_are_not_early(self) -> None:
         """A delayed call happens when its time has come, without spinning until then, although uvloop rounds."""
         reactor = UvloopReactor(self)

@@ -26,6 +26,11 @@ PATH = "/d/upstream.conf"
 JOURNAL = PATH + ".journal"
 
 
+def never(call: Callable[[], Any]) -> Deferred[Any]:
+    """A runner that is busy."""
+    return Deferred()
+
+
 class StoreTests(SynchronousTestCase):
     """Changes go to the journal at once and to the dump when they have settled."""
 
@@ -184,6 +189,30 @@ class StoreTests(SynchronousTestCase):
         self.disk.room = 0
         failure = self.failureResultOf(self.store.append(1, b"x"), OSError)
         self.assertEqual(failure.value.errno, errno.ENOSPC)
+
+    def test_own_way(self) -> None:
+        """Changes go to disk by a way of their own, which a dump that is being written does not stop."""
+        appended: list[Callable[[], Any]] = []
+
+        def appender(call: Callable[[], Any]) -> Deferred[Any]:
+            appended.append(call)
+            return execute(call)
+
+        store = Store(PATH, [], self.snapshot, self.clock, never, self.disk, appender=appender)
+        self.successResultOf(store.append(1, b"x"))
+        self.assertEqual((len(appended), self.journalled()), (1, [1]))
+
+    def test_one_timer(self) -> None:
+        """However many changes come, one timer waits for them to settle."""
+        for number in range(5):
+            self.change(f"a{number}")
+            [timer] = self.clock.getDelayedCalls()
+            self.assertEqual(timer.getTime(), QUIET)
+            self.clock.advance(0.1)
+        self.clock.advance(QUIET - 0.11)
+        self.assertEqual(self.journalled(), [1, 2, 3, 4, 5])
+        self.clock.advance(0.02)
+        self.assertEqual(self.journalled(), [])
 
     def test_change_while_the_dump_is_written(self) -> None:
         """A change during the dump stays in the journal until the next one."""

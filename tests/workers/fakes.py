@@ -52,8 +52,8 @@ class FakeLink:
         self.said: list[Any] = []
         self.asked: list[Deferred[State]] = []
 
-    def apply(self, sequence: int) -> Deferred[State]:
-        self.said.append(("apply", sequence))
+    def apply(self, sequence: int, at_once: bool = True) -> Deferred[State]:
+        self.said.append(("apply", sequence) if at_once else ("apply with the next", sequence))
         self.asked.append(Deferred())
         return self.asked[-1]
 
@@ -118,14 +118,18 @@ class FakeChanges:
     def __init__(self) -> None:
         self.under_way: list[Deferred[None]] = []
 
-    def update(self, name: str, body: str, condition: Condition = ALWAYS) -> Deferred[None]:
+    def update(
+        self, name: str, body: str, condition: Condition = ALWAYS, asker: object = None
+    ) -> Deferred[None]:
         self.under_way.append(Deferred())
         return self.under_way[-1]
 
-    def patch(self, name: str, commands: str, condition: Condition = ALWAYS) -> Deferred[None]:
+    def patch(
+        self, name: str, commands: str, condition: Condition = ALWAYS, asker: object = None
+    ) -> Deferred[None]:
         return self.update(name, commands)
 
-    def delete(self, name: str, condition: Condition = ALWAYS) -> Deferred[None]:
+    def delete(self, name: str, condition: Condition = ALWAYS, asker: object = None) -> Deferred[None]:
         return self.update(name, "")
 
 

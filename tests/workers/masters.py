@@ -21,7 +21,7 @@ from dyups.workers.crew import Crew
 from dyups.workers.master import MasterProcess
 from dyups.workers.notify import Manager
 from tests.workers.fakes import FakeLink, FakeProcess, complaints
-from tests.workers.test_process import Reactor
+from tests.workers.test_process import Reactor, without_disk_thread
 from tests.workers.test_sockets import FakeSocket
 
 SERVER = "server { listen 127.0.0.1:81; access_log off; location / { dyups_interface; } }"
@@ -61,6 +61,7 @@ class MasterCase(SynchronousTestCase):
         self.opened: list[FakeSocket] = []
         self.told: list[bytes] = []
         self.titles: list[str] = []
+        without_disk_thread(self)
         self.patch(FakeSpawner, "made", [])
         self.patch(module, "Spawner", FakeSpawner)
         self.patch(module, "show", self.titles.append)

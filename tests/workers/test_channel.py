@@ -13,7 +13,7 @@ from twisted.test.iosim import FakeTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.workers.channel import End, Once, Text
-from dyups.workers.frames import frame
+from dyups.workers.frames import BOX, frame
 
 
 class Seen:
@@ -88,6 +88,20 @@ class EndTests(SynchronousTestCase):
         for byte in b"".join(wire.stream):
             theirs.dataReceived(bytes([byte]))
         self.assertEqual(theirs.added, [7])
+
+    def test_held(self) -> None:
+        """What is held goes with the next word, in order, in one write; or when what has come was taken."""
+        end = Counting(Seen())
+        wire = FakeTransport(end, isServer=False)
+        end.makeConnection(wire)
+        end.hold(b"a")
+        end.hold(b"b")
+        self.assertEqual(wire.stream, [])
+        end.send(b"c")
+        self.assertEqual(wire.stream, [b"abc"])
+        end.hold(b"d")
+        end.dataReceived(frame(BOX, b""))
+        self.assertEqual(wire.stream, [b"abc", b"d"])
 
     def test_too_early(self) -> None:
         """Before the channel is there nothing can be said."""

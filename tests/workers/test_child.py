@@ -47,7 +47,9 @@ class ChildCase(SynchronousTestCase):
     def change(self, sequence: int = 8) -> Deferred[None]:
         """A change happens."""
         self.home.state = State(sequence, 1000 + sequence)
-        return self.child.ring(sequence)
+        heard = self.child.ring(sequence)
+        assert heard is not None
+        return heard
 
 
 class BeforeServingTests(ChildCase):
@@ -92,7 +94,8 @@ class BeforeServingTests(ChildCase):
 
     def test_changes_do_not_wait(self) -> None:
         """A change does not wait for a worker that accepts nothing yet."""
-        self.successResultOf(self.change())
+        self.assertIsNone(self.child.ring(8))
+        self.assertIsNone(self.child.told(9, True))
         self.assertEqual(self.link.said, [])
 
     def test_not_ready(self) -> None:
@@ -192,6 +195,49 @@ class ChangeTests(ChildCase):
         self.child.check()
         self.assertEqual(self.process.signals, [KILL])
 
+    def test_its_own(self) -> None:
+        """A change that its own client wanted is not waited for: the outcome comes behind the doorbell."""
+        self.home.state = State(8, 1008)
+        self.assertIsNone(self.child.told(8, False))
+        self.assertEqual(self.link.said, [("apply with the next", 8)])
+        heard = self.change(9)
+        self.link.asked[0].callback(State(8, 1008))
+        self.assertNoResult(heard)
+        self.assertEqual(self.link.said[1:], [("apply", 9)])
+        self.link.asked[1].callback(State(9, 1009))
+        self.successResultOf(heard)
+
+    def test_its_own_with_others(self) -> None:
+        """Where others have to be waited for it is rung with them."""
+        self.assertIsNone(self.child.told(8, True))
+        self.assertEqual(self.link.said, [("apply", 8)])
+
+    def test_its_own_while_it_is_asked(self) -> None:
+        """While it has not acknowledged another change, it is waited for as the others are."""
+        first = self.change(8)
+        own = self.child.told(9, False)
+        assert own is not None
+        self.link.asked[0].callback(State(8, 1008))
+        self.successResultOf(first)
+        self.assertNoResult(own)
+        self.link.asked[1].callback(State(9, 1009))
+        self.successResultOf(own)
+
+    def test_its_own_and_silent(self) -> None:
+        """It has to acknowledge that, too."""
+        self.child.told(8, False)
+        self.clock.advance(3.1)
+        self.child.check()
+        self.assertEqual(self.process.signals, [KILL])
+
+    def test_its_own_and_gone(self) -> None:
+        """One that has closed its channel is waited for until it has ended."""
+        self.child.unlinked()
+        own = self.child.told(8, False)
+        assert own is not None
+        self.process.end()
+        self.successResultOf(own)
+
     def test_idle_and_stopped(self) -> None:
         """A worker that nobody waits for may be stopped and go on: a debugger does that."""
         self.clock.advance(1000)
@@ -219,7 +265,7 @@ class EndTests(ChildCase):
         self.assertTrue(self.changes.under_way[0].called)
         self.successResultOf(outcome)
         self.successResultOf(heard)
-        self.successResultOf(self.child.ring(9))
+        self.assertIsNone(self.child.ring(9))
         self.assertEqual(self.child.stage, Stage.GONE)
         self.child.check()
         self.child.quit(True, 0.0)

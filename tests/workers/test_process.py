@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import execute
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
@@ -23,7 +24,7 @@ from dyups.persist.files import Files
 from dyups.persist.journal import SUFFIX, Journal
 from dyups.persist.watch import DumpWatch
 from dyups.proxy.listener import Listener
-from dyups.workers import process
+from dyups.workers import process, storing
 from dyups.workers.configuration import Source, read_configuration
 from dyups.workers.process import ServingProcess
 
@@ -98,6 +99,11 @@ class Logs:
         return ["open() failed"]
 
 
+def without_disk_thread(case: SynchronousTestCase) -> None:
+    """What goes to disk goes there at once from now on."""
+    case.patch(storing, "DiskThread", lambda reactor: execute)
+
+
 class ProcessTestCase(SynchronousTestCase):
     """A process on a configuration."""
 
@@ -109,6 +115,7 @@ class ProcessTestCase(SynchronousTestCase):
         self.said: list[tuple[str, str]] = []
         globalLogPublisher.addObserver(self._hear)
         self.addCleanup(globalLogPublisher.removeObserver, self._hear)
+        without_disk_thread(self)
         self.patch(process, "open_all", self._open_all)
         self.patch(process, "close_all", lambda sockets: self.reactor.log.append("sockets closed"))
 

@@ -15,12 +15,27 @@ from dyups.workers.publisher import ToWorkers
 from tests.workers.test_crew import configuration
 
 
+class FakeAsker:
+    """A worker whose client wanted the change."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[int, bool]] = []
+        self.answer: Deferred[None] | None = None
+
+    def told(self, sequence: int, at_once: bool) -> Deferred[None] | None:
+        self.heard.append((sequence, at_once))
+        return self.answer
+
+
 class PublisherTests(SynchronousTestCase):
     """Into the zones of two crews, and to their doorbells."""
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.heard: list[Deferred[None]] = []
+        self.spared: list[object] = []
+        self.alone = False
+        """Nobody but the one who asked is to be waited for."""
         self.crews: list[Any] = [self.crew(), self.crew()]
         self.publisher = ToWorkers(lambda: self.crews, self.clock)
 
@@ -30,7 +45,10 @@ class PublisherTests(SynchronousTestCase):
         zone.admit(0, 0, 0.0)
         return SimpleNamespace(zone=zone, configuration=configuration(), ring=self.ring)
 
-    def ring(self, sequence: int) -> list[Deferred[None]]:
+    def ring(self, sequence: int, asker: object) -> list[Deferred[None]]:
+        self.spared.append(asker)
+        if self.alone:
+            return []
         self.heard.append(Deferred())
         return [self.heard[-1]]
 
@@ -48,6 +66,29 @@ class PublisherTests(SynchronousTestCase):
         self.assertNoResult(published)
         self.heard[1].callback(None)
         self.assertIsNone(self.successResultOf(published))
+
+    def test_asker(self) -> None:
+        """Who asked is told last, and not waited for: at once where others have to be waited for."""
+        asker = FakeAsker()
+        published = self.publisher.publish(8, b"notice", asker)
+        self.assertEqual((asker.heard, self.spared), ([(8, True)], [asker, asker]))
+        self.assertNoResult(published)
+        for heard in self.heard:
+            heard.callback(None)
+        self.successResultOf(published)
+        self.alone = True
+        self.successResultOf(self.publisher.publish(9, b"notice", asker))
+        self.assertEqual(asker.heard[1:], [(9, False)])
+
+    def test_asker_to_be_waited_for(self) -> None:
+        """Unless he has to be."""
+        asker = FakeAsker()
+        asker.answer = Deferred()
+        self.alone = True
+        published = self.publisher.publish(8, b"notice", asker)
+        self.assertNoResult(published)
+        asker.answer.callback(None)
+        self.successResultOf(published)
 
     def test_nobody(self) -> None:
         """Without workers there is always room, and nobody to wait for."""

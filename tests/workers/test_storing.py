@@ -15,7 +15,7 @@ from dyups.workers.claim import Claim
 from dyups.workers.configuration import Source, read_configuration
 from dyups.workers.storing import Closed, read_claimed, store_of, threads_of, watch_of
 from dyups.workers.truth import Truth, establish
-from tests.workers.test_process import Reactor
+from tests.workers.test_process import Reactor, without_disk_thread
 
 UPSTREAM = "upstream one {\n    server 127.0.0.1:1;\n}\n"
 
@@ -30,6 +30,7 @@ class StoringTests(SynchronousTestCase):
         self.dump.write_text(UPSTREAM)
         self.reactor = Reactor()
         self.in_thread = threads_of(self.reactor)
+        without_disk_thread(self)
         self.adopted: list[tuple[list[str], list[str]]] = []
 
     async def adopt(self, specs: list[UpstreamSpec], deleted: list[str]) -> None:
