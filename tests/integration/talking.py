@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from twisted.internet import reactor
@@ -161,16 +162,18 @@ class Workers:
         assert reply.status == 200, reply
         return json.loads(reply.body)["workers"]
 
-    async def one_for_each(self, pids: list[int], port: int | None = None) -> dict[int, Talk]:
-        """A kept connection to each worker, by its number."""
+    async def one_for_each(
+        self, pids: list[int], port: int | None = None, besides: Collection[int] = ()
+    ) -> dict[int, Talk]:
+        """A kept connection to each worker, by its number; those ``besides`` may still accept connections, too."""
         found: dict[int, Talk] = {}
         end = reactor.seconds() + BOUND
         while len(found) < len(pids):
             assert reactor.seconds() < end, f"only {sorted(found)} of {pids} answer"
             client = await self.talk(port or self.front)
             pid = int((await client.ask("/pid")).body)
-            assert pid in pids
-            if found.setdefault(pid, client) is not client:
+            assert pid in pids or pid in besides
+            if pid in besides or found.setdefault(pid, client) is not client:
                 client.transport.abortConnection()
         return found
 

@@ -236,7 +236,7 @@ async def test_reload(workers: Make, wires: Wires) -> None:
         return len(new) == site.wanted
 
     await until(replaced, "new workers")
-    clients = [*(await site.one_for_each(new)).values()]
+    clients = [*(await site.one_for_each(new, besides=old)).values()]
     assert [(await ask(client)).status for client in clients] == [502] * 3
     server.let_go()
     assert (await held).body == "a"
