@@ -15,7 +15,10 @@ from dyups.config.upstreams import parse_commands
 from dyups.control.command import Delete, Update
 from dyups.control.publish import encode_notice
 from dyups.metrics.errorlog import ErrorLogObserver
+from dyups.shared.ledger import Column, Ledger
 from dyups.shared.zone import Zone, ZoneReader
+from dyups.upstream.map import UpstreamMap
+from dyups.upstream.sharing import Allotting
 from dyups.workers import worker as module
 from dyups.workers.configuration import built
 from dyups.workers.link import State
@@ -33,6 +36,7 @@ http {
     server { listen 127.0.0.1:81; access_log off; location / { dyups_interface; } }
 }
 """
+RESOLVED = {host: (host,) for host in ("127.0.0.1", "127.0.0.2")}
 SPEC = parse_commands("one", "server 127.0.0.1:1;")
 
 
@@ -88,14 +92,19 @@ class WorkerCase(SynchronousTestCase):
             self.reactor,
             self.reactor.seconds,
             self.died.append,
+            self.column(),
         )
         self.link = FakeLink()
         self.worker.start()
         self.addCleanup(self.worker._signals.uninstall)
         self.worker.linked(self.link)  # type: ignore[arg-type]
 
+    def column(self) -> Column | None:
+        """Where it counts together with others."""
+        return None
+
     def publish(self, sequence: int, body: str = "server 127.0.0.2;") -> None:
-        self.zone.write(sequence, encode_notice(Update("late", body), {"127.0.0.2": ("127.0.0.2",)}))
+        self.zone.write(sequence, encode_notice(Update("late", body), RESOLVED))
 
     def clients(self, count: int) -> None:
         """So many are connected."""
@@ -105,6 +114,32 @@ class WorkerCase(SynchronousTestCase):
         """The reactor stops."""
         for call, arguments, keywords in self.reactor.triggers["before"]["shutdown"]:
             call(*arguments, **keywords)
+
+
+class SharingTests(WorkerCase):
+    """A worker that counts together with others."""
+
+    def column(self) -> Column | None:
+        master = UpstreamMap()
+        ledger = Ledger(2, self.reactor.seconds, 8)
+        self.addCleanup(ledger.close)
+        master.share(Allotting(ledger))
+        for name in ("one", "late"):
+            spec = parse_commands(name, "zone z 64k; server 127.0.0.1:1;")
+            master.replace(spec, RESOLVED)
+        column = Column(ledger.fd, ledger.locks, ledger.admit())
+        self.addCleanup(column.close)
+        return column
+
+    def test_upstreams_with_a_zone(self) -> None:
+        """What comes later is shared where it has a zone, and what has none is not."""
+        self.publish(4, "zone z 64k; server 127.0.0.1:1;")
+        self.worker.apply(4)
+        one, late = self.worker._upstreams.find("one"), self.worker._upstreams.find("late")
+        assert one is not None and late is not None
+        self.assertIsNone(one.shared)
+        self.assertIsNotNone(late.shared)
+        self.assertIsNotNone(late.peers[0].row)
 
 
 class FollowTests(WorkerCase):
