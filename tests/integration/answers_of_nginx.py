@@ -128,6 +128,8 @@ server {
     location /idxa/ { alias WWW/; index none.html /shown/index; }
     location /auto/ { alias WWW/; index none; autoindex on; }
     location /autoj/ { alias WWW/; index none; autoindex on; autoindex_format json; }
+    location /autox/ { alias WWW/; index none; autoindex on; autoindex_format xml; }
+    location /autop/ { alias WWW/; index none; autoindex on; autoindex_format jsonp; }
     location /autor/ { alias WWW/; index none; autoindex on; autoindex_exact_size off; }
     location /noetag/ { alias WWW/; etag off; max_ranges 1; if_modified_since before; }
     location /typed/ { alias WWW/; types { } default_type text/x-own; }
@@ -152,7 +154,8 @@ PATHS = r"""
 /alias/a.html
 /alias/sub /alias/sub/ /alias /aliasx /aliasx/y /re/b.txt /re/sub/index.html /re/none.txt /try/x /try/
 /trya/b.txt /trya/sub/ /trya/sub /trya/none /tryn/x?y /tryu/x?a=1 /tryc/x /tryd/x /idx/ /idxa/?q /auto/
-/autoj/ /autor/ /auto/empty/ /autoj/empty/ /typed/a.html /vars /vars/x%20y /%2e%2e/etc /sub/../a.html
+/autoj/ /autox/ /autox/empty/ /autop/ /autop/?callback=f /autop/empty/?x&Callback=a._9 /autop/?callback=
+/autop/?callback=f() /autop/?callback=$f /autop/?callback=%66 /autor/ /auto/empty/ /autoj/empty/ /typed/a.html /vars /vars/x%20y /%2e%2e/etc /sub/../a.html
 /sub//index.html /./a.html /a%2Ehtml /a.html%00
 """
 

@@ -78,7 +78,13 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     _file("autoindex", FLAG, "off", "Whether folders without an index are listed."),
     _file("autoindex_exact_size", FLAG, "on", "Whether the list in HTML has sizes in bytes."),
-    _file("autoindex_format", choice("html", "json"), "html", "How folders are listed."),
+    _file(
+        "autoindex_format",
+        choice("html", "xml", "json", "jsonp"),
+        "html",
+        "How folders are listed.  ``jsonp`` calls the function that the argument ``callback`` names; without one it is "
+        "``json``.",
+    ),
     _file("autoindex_localtime", FLAG, "off", "Whether the list in HTML has local times."),
     _file("etag", FLAG, "on", "Whether files have an ``ETag``, of their time and size."),
     _file(

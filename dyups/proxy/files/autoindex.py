@@ -1,10 +1,11 @@
-"""The list of a folder (``ngx_http_autoindex_module``), in HTML or JSON."""
+"""The list of a folder (``ngx_http_autoindex_module``), in HTML, XML, JSON, or JSON that calls a function."""
 
 from __future__ import annotations
 
 import html
 import json
 import os
+import re
 import time
 from typing import NamedTuple
 from urllib.parse import quote_from_bytes
@@ -14,6 +15,12 @@ from dyups.proxy.filters.added import format_date
 
 #: Characters of a name that the HTML list shows.
 _SHOWN = 50
+#: What a function may be called (``ngx_http_autoindex_jsonp_callback``).
+_FUNCTION = re.compile(rb"[0-9A-Za-z_.]{0,128}").fullmatch
+
+
+class BadCallback(ValueError):
+    """What the client asks to be called is no function's name: 400."""
 
 
 class _Entry(NamedTuple):
@@ -21,16 +28,37 @@ class _Entry(NamedTuple):
 
     name: bytes
     folder: bool
+    file: bool
     size: int
     changed: float
 
 
-def listing(folder: bytes, uri: bytes, settings: FileSettings) -> tuple[bytes, bytes]:
-    """Content type and text of the list of ``folder``, which is shown as ``uri``; raises OSError."""
+def listing(folder: bytes, uri: bytes, args: bytes, settings: FileSettings) -> tuple[bytes, bytes]:
+    """Content type and text of the list of ``folder``, which is shown as ``uri``.
+
+    ``args`` are the request's.  Raises OSError, or :class:`BadCallback`.
+    """
+    form = settings.autoindex_format
+    callback = _callback(args) if form == "jsonp" else b""
     entries = sorted(_entries(folder), key=lambda entry: (not entry.folder, entry.name))
-    if settings.autoindex_format == "json":
+    if callback:
+        return b"application/javascript", b"/* callback */\r\n%b(%b);" % (callback, _json(entries))
+    if form in ("json", "jsonp"):
         return b"application/json", _json(entries)
+    if form == "xml":
+        return b"text/xml; charset=utf-8", _xml(entries)
     return b"text/html", _html(entries, uri, settings)
+
+
+def _callback(args: bytes) -> bytes:
+    """The argument ``callback``, as it came; empty for none."""
+    for argument in args.split(b"&"):
+        name, equals, value = argument.partition(b"=")
+        if equals and name.lower() == b"callback":
+            if _FUNCTION(value) is None:
+                raise BadCallback
+            return value
+    return b""
 
 
 def _entries(folder: bytes) -> list[_Entry]:
@@ -42,7 +70,9 @@ def _entries(folder: bytes) -> list[_Entry]:
                 continue
             try:
                 status = entry.stat()
-                found.append(_Entry(entry.name, entry.is_dir(), status.st_size, status.st_mtime))
+                found.append(
+                    _Entry(entry.name, entry.is_dir(), entry.is_file(), status.st_size, status.st_mtime)
+                )
             except OSError:
                 continue
     return found
@@ -52,11 +82,25 @@ def _json(entries: list[_Entry]) -> bytes:
     lines = []
     for entry in entries:
         name = json.dumps(entry.name.decode("utf-8", "replace"), ensure_ascii=False)
-        kind = "directory" if entry.folder else "file"
         date = format_date(entry.changed).decode()
-        size = "" if entry.folder else f', "size":{entry.size}'
-        lines.append(f'{{ "name":{name}, "type":"{kind}", "mtime":"{date}"{size} }}')
+        size = f', "size":{entry.size}' if entry.file else ""
+        lines.append(f'{{ "name":{name}, "type":"{_kind(entry)}", "mtime":"{date}"{size} }}')
     return ("[\r\n" + ",\r\n".join(lines) + "\r\n" * bool(lines) + "]").encode()
+
+
+def _xml(entries: list[_Entry]) -> bytes:
+    lines = ['<?xml version="1.0"?>', "<list>"]
+    for entry in entries:
+        kind = _kind(entry)
+        name = html.escape(entry.name.decode("utf-8", "replace"), quote=False).replace('"', "&quot;")
+        date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(entry.changed))
+        size = f' size="{entry.size}"' if entry.file else ""
+        lines.append(f'<{kind} mtime="{date}"{size}>{name}</{kind}>')
+    return "\r\n".join([*lines, "</list>\r\n"]).encode()
+
+
+def _kind(entry: _Entry) -> str:
+    return "directory" if entry.folder else "file" if entry.file else "other"
 
 
 def _html(entries: list[_Entry], uri: bytes, settings: FileSettings) -> bytes:

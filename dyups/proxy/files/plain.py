@@ -18,7 +18,7 @@ from dyups.http1.target import escape
 from dyups.proxy import answers
 from dyups.proxy.client import BodySink
 from dyups.proxy.exchange import Exchange
-from dyups.proxy.files.autoindex import listing
+from dyups.proxy.files.autoindex import BadCallback, listing
 from dyups.proxy.files.filebody import FileBody, Part
 from dyups.proxy.files.filepaths import path_of
 from dyups.proxy.files.precompressed import NO_COPY, Copy, precompressed
@@ -129,7 +129,9 @@ class Files:
 
     def _list(self, exchange: Exchange, folder: bytes) -> BodySink:
         try:
-            kind, text = listing(folder, exchange.uri, self._settings)
+            kind, text = listing(folder, exchange.uri, exchange.args, self._settings)
+        except BadCallback:
+            return _page(exchange, 400)
         except OSError as error:
             return self._unopened(exchange, folder, error)
         answers.send(exchange.client, 200, text, kind)

@@ -11,7 +11,7 @@ BAD = {
         'only the last index in "index" directive should be absolute (not "/a") in conf/nginx.conf:5'
     ),
     "root a; root b;": '"root" directive is duplicate in conf/nginx.conf:5',
-    "autoindex_format xml;": 'invalid value "xml" in conf/nginx.conf:5',
+    "autoindex_format yaml;": 'invalid value "yaml" in conf/nginx.conf:5',
     "if_modified_since after;": 'invalid value "after" in conf/nginx.conf:5',
     "max_ranges x;": '"max_ranges" directive invalid number in conf/nginx.conf:5',
 }

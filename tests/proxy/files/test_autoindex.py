@@ -9,7 +9,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.routing import FileSettings
-from dyups.proxy.files.autoindex import listing
+from dyups.proxy.files.autoindex import BadCallback, listing
 from tests.proxy.conversation import World, get, head
 
 
@@ -29,7 +29,7 @@ class ListTests(SynchronousTestCase):
 
     def text(self, settings: FileSettings) -> str:
         """The list as text."""
-        return listing(bytes(self.folder), b"/x/", settings)[1].decode()
+        return listing(bytes(self.folder), b"/x/", b"", settings)[1].decode()
 
     def test_html(self) -> None:
         """Folders first, then files, with date and size; names are escaped and cut."""
@@ -49,9 +49,43 @@ class ListTests(SynchronousTestCase):
         """Sizes may be rounded."""
         self.assertIn("    20K\r\n", self.text(FileSettings(autoindex_exact_size=False)))
 
+    def test_xml(self) -> None:
+        """The same as XML, where what is neither folder nor file says so."""
+        os.mkfifo(self.folder / "pipe")
+        os.utime(self.folder / "pipe", (1_000_000_000, 1_000_000_000))
+        kind, text = listing(bytes(self.folder), b"/", b"", FileSettings(autoindex_format="xml"))
+        date = "2001-09-09T01:46:40Z"
+        self.assertEqual(kind, b"text/xml; charset=utf-8")
+        self.assertEqual(
+            text.decode().split("\r\n"),
+            [
+                '<?xml version="1.0"?>',
+                "<list>",
+                f'<directory mtime="{date}">zsub</directory>',
+                f'<file mtime="{date}" size="5">a&amp;b &lt;c&gt;</file>',
+                f'<file mtime="{date}" size="20000">{"n" * 60}</file>',
+                f'<other mtime="{date}">pipe</other>',
+                "</list>",
+                "",
+            ],
+        )
+
+    def test_jsonp(self) -> None:
+        """JSON that calls a function, if there is one that may be called so."""
+        settings = FileSettings(autoindex_format="jsonp")
+        plain = listing(bytes(self.folder), b"/", b"", FileSettings(autoindex_format="json"))
+        for args in (b"", b"callback=", b"a=b&x"):
+            self.assertEqual(listing(bytes(self.folder), b"/", args, settings), plain)
+        kind, text = listing(bytes(self.folder), b"/", b"a&CALLBACK=f._9", settings)
+        self.assertEqual(kind, b"application/javascript")
+        self.assertEqual(text, b"/* callback */\r\nf._9(" + plain[1] + b");")
+        for name in (b"f()", b"$f", b"%66", b"a" * 129, b"a-b"):
+            with self.assertRaises(BadCallback):
+                listing(bytes(self.folder), b"/", b"callback=" + name, settings)
+
     def test_json(self) -> None:
         """The same as JSON."""
-        kind, text = listing(bytes(self.folder), b"/", FileSettings(autoindex_format="json"))
+        kind, text = listing(bytes(self.folder), b"/", b"", FileSettings(autoindex_format="json"))
         found = json.loads(text)
         self.assertEqual(kind, b"application/json")
         self.assertEqual([entry["name"] for entry in found], ["zsub", "a&b <c>", "n" * 60])
