@@ -150,6 +150,8 @@ class AccessLog:
     """Bytes that are held back until so many are together; 0 where nothing is held on purpose."""
     flush: float = 0.0
     """Seconds after which the buffer is written anyway; 0 for never."""
+    gzip: int = 0
+    """The level at which what is written is compressed; 0 for not at all."""
     condition: Template | None = None
     """``if=``: a request for which this is empty or ``0`` is not logged."""
     syslog: Syslog | None = None
@@ -183,6 +185,7 @@ class LocationSettings:
     scripts: LocationScripts = field(default_factory=LocationScripts)
     access_log: tuple[AccessLog | None, ...] = ()
     """None stands for ``off``, which wins over the others of its block."""
+    chunked_transfer_encoding: bool = True
     client_body_timeout: float = 60.0
     client_max_body_size: int = 1 << 20
     default_type: str = "text/plain"

@@ -29,8 +29,8 @@ class Scope:
     """The port of a ``server`` without ``listen``."""
     log_formats: dict[str, LogFormat] = field(default_factory=dict)
     """The ``log_format`` of each name read so far: nginx knows none that comes later."""
-    log_buffers: dict[str, tuple[int, float]] = field(default_factory=dict)
-    """Size and time of each buffered log by its path: a file has one buffer."""
+    log_buffers: dict[str, tuple[int, float, int]] = field(default_factory=dict)
+    """Size, time and compression of each buffered log by its path: a file has one buffer."""
 
     defined: dict[str, Defined] = field(default_factory=dict)
     """The variables of ``map``, ``geo`` and ``split_clients`` by name."""

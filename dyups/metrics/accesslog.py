@@ -22,6 +22,8 @@ from dyups.metrics.syslog import SyslogSender
 
 #: What is done when a request is complete; the argument is the data plane's ``Exchange``.
 Record = Callable[[Any], None]
+#: What a file's ``buffer`` says, by path.
+Buffers = dict[str, tuple[int, float | None, int]]
 
 
 class AccessLogs:
@@ -44,7 +46,7 @@ class AccessLogs:
         for key, logs in chosen.items():
             self._records[key] = _in_turn([self._record(log, buffers) for log in logs])
 
-    def _record(self, log: AccessLog, buffers: dict[str, tuple[int, float | None]]) -> Record:
+    def _record(self, log: AccessLog, buffers: Buffers) -> Record:
         line = compile_line(log.format)
         if log.path.constant is None:
             path, add_named = log.path.render, self._named.add
@@ -55,11 +57,13 @@ class AccessLogs:
             add = self._file(log.path.source, buffers).add
         return _conditional(log, lambda exchange: add(line(exchange)))
 
-    def _file(self, path: str, buffers: dict[str, tuple[int, float | None]]) -> BatchFile:
+    def _file(self, path: str, buffers: Buffers) -> BatchFile:
         """The file at ``path``, one for all logs that name it."""
         found = self._files.get(path)
         if found is None:
-            found = self._files[path] = BatchFile(path, self._tell, *buffers.get(path, (MOST_WAITING, PAUSE)))
+            found = self._files[path] = BatchFile(
+                path, self._tell, *buffers.get(path, (MOST_WAITING, PAUSE, 0))
+            )
         return found
 
     def _sender(self, target: Syslog) -> SyslogSender:
@@ -142,9 +146,9 @@ def used(logs: tuple[AccessLog | None, ...]) -> tuple[AccessLog, ...]:
     return found if len(found) == len(logs) else ()
 
 
-def _buffers(logs: Iterable[AccessLog]) -> dict[str, tuple[int, float | None]]:
-    """Bound and time of the files that have a ``buffer``, by path: it holds for all logs that name the file."""
-    return {log.path.source: (log.buffer, log.flush or None) for log in logs if log.buffer}
+def _buffers(logs: Iterable[AccessLog]) -> Buffers:
+    """Of the files that have a ``buffer``, by path: it holds for all logs that name the file."""
+    return {log.path.source: (log.buffer, log.flush or None, log.gzip) for log in logs if log.buffer}
 
 
 def _nothing(exchange: Any) -> None:

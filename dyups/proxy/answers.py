@@ -88,10 +88,20 @@ def send(client: ClientSide, status: int, body: bytes, content_type: bytes, more
 
 def framed(client: ClientSide) -> bytes:
     """How a body of unknown length is framed: the line that says so; empty where the connection's end does."""
-    if client.exchange.head.minor:
+    if chunks(client.exchange):
         return CHUNKED
     client.close_after()
     return b""
+
+
+def chunks(exchange: Exchange) -> bool:
+    """May a body go out in chunks: not before HTTP/1.1, nor where ``chunked_transfer_encoding`` is off.
+
+    What a client of HTTP/2 gets has no chunks in the end, and no connection to be closed.
+    """
+    if exchange.route.settings.chunked_transfer_encoding:
+        return exchange.head.minor == 1
+    return exchange.head.line.endswith(b" HTTP/2.0")
 
 
 def end_of_chunks(trailers: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import os
 from pathlib import Path
 
@@ -308,3 +309,20 @@ class Named(FileTestCase):
         files.stop()
         self.add(files, "a", b"3\n")
         self.assertEqual(self.text("a"), "1\n2\n3\n")
+
+
+class CompressedTests(FileTestCase):
+    """``access_log … gzip``."""
+
+    def test_members(self) -> None:
+        """Each batch is compressed by itself, and all of them together read as one."""
+        file = BatchFile(self.path, self.told.append, 100, 1.0, 1)
+        self.addCleanup(file.close)
+        file.start(self.clock)
+        for number in range(20):
+            file.add(b"line %d of this log\n" % number)
+        self.clock.advance(1.0)
+        content = Path(self.path).read_bytes()
+        self.assertGreater(content.count(b"\x1f\x8b"), 1)
+        self.assertEqual(gzip.decompress(content), b"".join(b"line %d of this log\n" % n for n in range(20)))
+        self.assertEqual(self.told, [])

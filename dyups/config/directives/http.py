@@ -12,7 +12,6 @@ from dyups.config.directives.kinds import (
     NUMBER,
     OFFSET,
     ONLY_OFF,
-    ONLY_ON,
     SIZE,
     TEXT,
     TIME,
@@ -141,6 +140,12 @@ _LOCATION: tuple[Entry, ...] = (
         several=True,
         reads_default=False,
     ),
+    _location(
+        "chunked_transfer_encoding",
+        FLAG,
+        "on",
+        "Whether answers without a length go out in chunks to HTTP/1.1 clients; else the connection's end ends them.",
+    ),
     _location("client_body_timeout", TIME, "60s", "How long a client may pause within a request's body."),
     _location("client_max_body_size", OFFSET, "1m", "How long a request's body may be; 0 is without limit."),
     _location("default_type", TEXT, "text/plain", "The content type of texts that are answered from here."),
@@ -204,7 +209,6 @@ _SERVER: tuple[Entry, ...] = (
 )
 
 _HARMLESS: tuple[Entry, ...] = (
-    harmless("chunked_transfer_encoding", _ANYWHERE, ONLY_ON, "Only ``on``."),
     harmless("client_body_buffer_size", _ANYWHERE, SIZE, _STREAMS),
     harmless("client_body_in_single_buffer", _ANYWHERE, FLAG, _STREAMS),
     harmless("connection_pool_size", _SERVERS, SIZE, "Memory is Python's."),

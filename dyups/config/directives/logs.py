@@ -20,6 +20,7 @@ from dyups.interfaces import Getter
 
 DEFAULT_ACCESS_LOG = "logs/access.log"
 COMBINED = "combined"
+_GZIP_BUFFER = 64 << 10
 _COMBINED_TEXT = (
     '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
     '"$http_referer" "$http_user_agent"'
@@ -89,7 +90,7 @@ def _access_log(call: Call) -> AccessLog | None:
     scope = call.scope
     syslog = parse_syslog(path) if path.startswith(PREFIX) else None
     log_format = _format(rest[0] if rest else COMBINED, scope)
-    buffer, flush = 0, 0.0
+    buffer, flush, level = 0, 0.0, 0
     condition: Template | None = None
     for word in rest[1:]:
         key, equals, value = word.partition("=")
@@ -100,15 +101,15 @@ def _access_log(call: Call) -> AccessLog | None:
         elif key == "if" and equals:
             condition = scope.template(value)
         elif key == "gzip":
-            raise ConfigError('"gzip" is not supported in "access_log" directive')
+            buffer, level = buffer or _GZIP_BUFFER, _level(word) if equals else 1
         else:
             raise ConfigError(f'invalid parameter "{word}"')
-    _check_buffer(path, buffer, flush, scope)
+    _check_buffer(path, buffer, flush, level, scope)
     if syslog is not None:
         if buffer:
             raise ConfigError("logs to syslog cannot be buffered")
         return AccessLog(constant(path), log_format, condition=condition, syslog=syslog)
-    return AccessLog(_path(path, scope), log_format, buffer, flush, condition)
+    return AccessLog(_path(path, scope), log_format, buffer, flush, level, condition)
 
 
 def _path(text: str, scope: Scope) -> Template:
@@ -136,14 +137,21 @@ def _flush(text: str) -> float:
     raise ConfigError(f'invalid flush time "{text}"')
 
 
-def _check_buffer(path: str, size: int, flush: float, scope: Scope) -> None:
+def _level(word: str) -> int:
+    text = word.removeprefix("gzip=")
+    if text in ("1", "2", "3", "4", "5", "6", "7", "8", "9"):
+        return int(text)
+    raise ConfigError(f'invalid compression level "{text}"')
+
+
+def _check_buffer(path: str, size: int, flush: float, level: int, scope: Scope) -> None:
     if flush and not size:
         raise ConfigError(f'no buffer is defined for access_log "{path}"')
     if not size:
         return
     if has_variables(path):
         raise ConfigError("buffered logs cannot have variables in name")
-    if scope.log_buffers.setdefault(scope.path(path), (size, flush)) != (size, flush):
+    if scope.log_buffers.setdefault(scope.path(path), (size, flush, level)) != (size, flush, level):
         raise ConfigError(f'access_log "{path}" already defined with conflicting parameters')
 
 
@@ -166,7 +174,8 @@ ENTRIES: tuple[Entry, ...] = (
         "access_log",
         Context.HTTP_SERVER_LOCATION | Context.IF | Context.LIMIT_EXCEPT,
         Kind(
-            "path | syslog:server=address[,…] [format [buffer=size] [flush=time] [if=condition]] | off",
+            "path | syslog:server=address[,…] "
+            "[format [buffer=size] [gzip[=level]] [flush=time] [if=condition]] | off",
             1,
             None,
             _access_log,
@@ -176,8 +185,9 @@ ENTRIES: tuple[Entry, ...] = (
         "A log of requests, a line for each, relative to the prefix; several may stand side by side, and those of a "
         "block replace those of the blocks around it.  Lines are written some milliseconds later, many in one write; "
         "with ``buffer`` once so many bytes are together, or ``flush`` has passed, or the log is opened anew, or the "
-        "process ends.  With variables in the path the file is opened for each write.  With ``if`` a request is not "
-        "logged for which the condition is empty or ``0``.  ``off`` logs nothing in its block.  "
+        "process ends; with ``gzip`` they are compressed then, and the buffer is 64k by default.  With variables in "
+        "the path the file is opened for each write.  With ``if`` a request is not logged for which the condition is "
+        "empty or ``0``.  ``off`` logs nothing in its block.  "
         "``syslog:server=`` sends each line to an address, with port 514 by default, or to ``unix:path``; behind it, "
         "after commas, ``facility=`` (``local7``), ``severity=`` (``info``), ``tag=`` (``dyups``) and ``nohostname``.",
         several=True,

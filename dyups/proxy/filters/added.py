@@ -90,6 +90,7 @@ class Additions:
         if (
             not self._trailers
             or not exchange.head.minor
+            or not exchange.route.settings.chunked_transfer_encoding
             or exchange.head.method == b"HEAD"
             or status in _NO_BODY
         ):

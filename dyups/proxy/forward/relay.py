@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from dyups.http1.chunked import LAST_CHUNK, BadChunk, ChunkedReader, chunk
 from dyups.http1.reasons import status_line
 from dyups.http1.response import ResponseHead
-from dyups.proxy.answers import CHUNKED, end_of_chunks
+from dyups.proxy.answers import CHUNKED, chunks, end_of_chunks
 from dyups.proxy.client import ClientSide
 from dyups.proxy.exchange import AttemptRecord, Exchange
 from dyups.proxy.filters.accel import intercept, pass_hints
@@ -229,7 +229,11 @@ class Relay(Pairing):
             adds = exchange.route.adds
             if adds is None or self._taker is not None or not adds.trails(exchange, exchange.status):
                 return b"Content-Length: %d\r\n" % head.content_length
-        elif self._taker is not None or exchange.head.minor != 1:
+        elif (
+            self._taker is not None
+            or exchange.head.minor != 1
+            or not (exchange.route.settings.chunked_transfer_encoding or chunks(exchange))
+        ):
             self.client.close_after()
             return b""
         self._chunks_out = True

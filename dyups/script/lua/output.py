@@ -178,7 +178,7 @@ class Output:
         framing = b""
         if self._length is not None:
             framing = b"Content-Length: %b\r\n" % self._length
-        elif exchange.head.minor:
+        elif answers.chunks(exchange):
             self._chunked = True
             framing = b"Transfer-Encoding: chunked\r\n"
         else:

@@ -87,6 +87,14 @@ class Logs(SynchronousTestCase):
             shown(http.listens[0].default_server.settings), ["/var/b a", f"{PREFIX}/c.log combined"]
         )
 
+    def test_gzip(self) -> None:
+        """A compressed log has a buffer, of 64k by default; the level is 1 by default."""
+        found = location_of("access_log /a combined gzip; access_log /b combined buffer=1k gzip=9 flush=5m;")
+        logs = [log for log in found.settings.access_log if log is not None]
+        self.assertEqual(
+            [(log.buffer, log.gzip, log.flush) for log in logs], [(65536, 1, 0.0), (1024, 9, 300.0)]
+        )
+
     def test_inheritance(self) -> None:
         """Those of a block replace all of the block around it; without any, a block has those around it."""
         http = http_of(
@@ -131,8 +139,13 @@ class Logs(SynchronousTestCase):
             "access_log /a combined buffer=1k; access_log /a combined buffer=2k;": (
                 'access_log "/a" already defined with conflicting parameters'
             ),
-            "access_log /a combined gzip buffer=1k;": '"gzip" is not supported in "access_log" directive',
-            "access_log /a combined gzip=5;": '"gzip" is not supported in "access_log" directive',
+            "access_log /a combined gzip=0;": 'invalid compression level "0"',
+            "access_log /a combined gzip=fast;": 'invalid compression level "fast"',
+            "access_log /$host combined gzip;": "buffered logs cannot have variables in name",
+            "access_log syslog:server=127.0.0.1 combined gzip;": "logs to syslog cannot be buffered",
+            "access_log /a combined gzip; access_log /a combined buffer=64k;": (
+                'access_log "/a" already defined with conflicting parameters'
+            ),
             "access_log /$nosuch;": 'unknown "nosuch" variable',
         }.items():
             self.assertEqual(message_of(self, location_of, text), f"{error} in conf/nginx.conf:5")
