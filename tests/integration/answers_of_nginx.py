@@ -155,7 +155,8 @@ PATHS = r"""
 /alias/sub /alias/sub/ /alias /aliasx /aliasx/y /re/b.txt /re/sub/index.html /re/none.txt /try/x /try/
 /trya/b.txt /trya/sub/ /trya/sub /trya/none /tryn/x?y /tryu/x?a=1 /tryc/x /tryd/x /idx/ /idxa/?q /auto/
 /autoj/ /autox/ /autox/empty/ /autop/ /autop/?callback=f /autop/empty/?x&Callback=a._9 /autop/?callback=
-/autop/?callback=f() /autop/?callback=$f /autop/?callback=%66 /autor/ /auto/empty/ /autoj/empty/ /typed/a.html /vars /vars/x%20y /%2e%2e/etc /sub/../a.html
+/autop/?callback=f() /autop/?callback=$f /autop/?callback=%66
+/autor/ /auto/empty/ /autoj/empty/ /typed/a.html /vars /vars/x%20y /%2e%2e/etc /sub/../a.html
 /sub//index.html /./a.html /a%2Ehtml /a.html%00
 """
 
