@@ -7,6 +7,7 @@ fields      a request's fields to the head that serves it
 answer      what such a connection writes, to fields and body
 terms       what all connections to one address share
 wire        the protocol itself, by the ``h2`` library
+encoding    the fields of answers as bytes, by a table that never changes
 guard       what no client needs, and floods are made of
 carrier     what others may know of such a connection, without loading ``h2``
 

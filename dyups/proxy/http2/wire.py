@@ -11,7 +11,7 @@ done differently here, because the library ends a connection where RFC 9113 spea
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from h2.config import H2Configuration
 from h2.connection import ConnectionState, H2Connection
@@ -32,6 +32,7 @@ from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
 from dyups.config.http2 import Http2Settings
+from dyups.proxy.http2.encoding import FieldEncoder
 
 __all__ = [
     "Broken",
@@ -86,6 +87,8 @@ class Http2Wire:
             },
         )
         h2.decoder.max_header_list_size = bound
+        encoder: Any = FieldEncoder()
+        h2.encoder = encoder
         h2.initiate_connection()
         h2.increment_flow_control_window(_WHOLE_WINDOW - _FIRST_WINDOW)
         h2.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = _UNBOUNDED
