@@ -197,8 +197,9 @@ class ChangePath:
 
     async def _update(self, command: Update, condition: Condition, attempt: _Attempt) -> None:
         # RFC 9110 section 13.2.1: the condition comes before the content.
-        before = self._upstreams.find(command.name)
-        condition.require(None if before is None else before.spec)
+        if condition != ALWAYS:  # to find an upstream that is text still means to read it
+            before = self._upstreams.find(command.name)
+            condition.require(None if before is None else before.spec)
         spec = read_update(self._upstreams, command.name, command.body)
         await self._replace(command, spec, REFUSED, attempt)
 

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.model import DyupsSettings, Http, UpstreamSpec
 from dyups.config.upstreams import parse_commands
-from dyups.config.written import Said, spec_of
+from dyups.config.written import Said, Written, spec_of
 from dyups.control.change import ChangePath
 from dyups.control.command import Command, Delete, Update, decode
 from dyups.control.lock import ChangeLock
@@ -89,6 +89,12 @@ class UpdateTests(ChangeCase):
         self.assertEqual(self.shown(), {"host": ["127.0.0.1:8088"]})
         self.assertEqual(self.store.commands, [(1, Update("host", BODY))])
         self.assertEqual((self.upstreams.sequence, self.store.notices, self.lock.held), (1, 1, False))
+
+    def test_unread(self) -> None:
+        """What is replaced without a condition is not read for that."""
+        self.upstreams.keep(Written("host", "this is read by nobody"))
+        self.successResultOf(self.changes.update("host", BODY))
+        self.assertEqual(self.shown(), {"host": ["127.0.0.1:8088"]})
 
     def test_replace(self) -> None:
         """A name in another case replaces the upstream whole; numbers go up by one."""
