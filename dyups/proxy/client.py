@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from dyups.proxy.plane import DataPlane
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from dyups.proxy.forward.plan import ForwardPlan
     from dyups.proxy.route import ServerRoutes
     from dyups.upstream.group import Group
+
+
+#: Bytes of a request's body that are held while it waits for whoever is to have it; then the client waits.
+MOST_HELD: Final = 65536
 
 
 class BodySink(Protocol):

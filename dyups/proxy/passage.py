@@ -7,15 +7,12 @@ rewrite phase; it holds the request's body until the location's content takes it
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Protocol
 
-from dyups.proxy.client import BodySink, PhasedClient
+from dyups.proxy.client import MOST_HELD, BodySink, PhasedClient
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.rewrite.steps import AGAIN, DONE, NEXT, WAIT
 from dyups.proxy.serving import DISCARD
-
-#: Bytes of a request's body that are held for a request that waits; then the client is.
-MOST_HELD: Final = 65536
 
 
 class Phase(Protocol):

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.proxy import answers
+from dyups.proxy.client import MOST_HELD
 from dyups.proxy.exchange import Exchange
-from dyups.proxy.passage import MOST_HELD, Passage
+from dyups.proxy.passage import Passage
 from dyups.proxy.rewrite.steps import AGAIN, DONE, NEXT, WAIT
 from tests.proxy.conversation import Wire, World, get, head
 

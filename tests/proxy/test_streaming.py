@@ -8,7 +8,7 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.http1.chunked import ChunkedReader
-from dyups.proxy.forward.attempt import MOST_GATHERED, MOST_HELD
+from dyups.proxy.forward.attempt import MOST_GATHERED, MOST_KEPT
 from tests.proxy.conversation import Wire, World, head, unrest
 
 HTTP = """
@@ -188,7 +188,7 @@ class RequestTests(StreamCase):
         while self.client.reading:
             self.client.say(b"x" * 10_000)
             sent += 10_000
-        self.assertLessEqual(sent, MOST_HELD + 10_000)
+        self.assertLessEqual(sent, MOST_KEPT + 10_000)
         server = world.dialled[0].accept(high=200_000)
         assert server is not None
         self.assertEqual(len(server.got.partition(b"\r\n\r\n")[2]), sent)

@@ -14,9 +14,9 @@ from typing import Final
 from twisted.python.failure import Failure
 
 from dyups.config.bodies import BodySettings, TempPath
-from dyups.proxy.client import BodySink
+from dyups.proxy.client import MOST_HELD, BodySink
 from dyups.proxy.exchange import Exchange
-from dyups.proxy.passage import MOST_HELD, Passage
+from dyups.proxy.passage import Passage
 from dyups.proxy.plane import DataPlane, complain, system_words
 from dyups.proxy.rewrite.verdicts import DONE, NEXT, WAIT
 from dyups.proxy.serving import DISCARD

@@ -26,7 +26,7 @@ from dyups.proxy.forward.faults import NOT_IDEMPOTENT, Fault
 from dyups.proxy.forward.peerlink import HEAD, TUNNEL, LinkFactory, PeerLink
 from dyups.proxy.forward.plan import Channel, ForwardPlan
 from dyups.proxy.forward.relay import HeadTaker
-from dyups.proxy.forward.requestbody import MOST_HELD, RequestBody
+from dyups.proxy.forward.requestbody import MOST_KEPT, RequestBody
 from dyups.proxy.forward.waiting import Waiting, lacks_room
 from dyups.proxy.plane import complain, system_words
 from dyups.upstream.group import Group
@@ -257,7 +257,7 @@ class Forwarding(RequestBody):
         wire = self._wire(data, ended)
         self._keep(wire)
         if link is None:
-            if self._held > MOST_HELD:
+            if self._held > MOST_KEPT:
                 self.client.pause_body()
             return
         self._forget_if_long()

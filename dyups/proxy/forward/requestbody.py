@@ -11,7 +11,7 @@ from dyups.http1.chunked import LAST_CHUNK, ChunkedReader, chunk
 from dyups.proxy.forward.relay import Relay
 
 #: Bytes of a request's body that are kept to be sent again; beyond that a request is asked once.
-MOST_HELD: Final = 65536
+MOST_KEPT: Final = 65536
 #: Where ``exchange.user`` has the body (``$request_body``); no variable can have this name.
 BODY_TEXT: Final = "request body"
 
@@ -48,7 +48,7 @@ class RequestBody(Relay):
         user = self.exchange.user
         first = self._replayable and not self._held
         text = data if first else user.get(BODY_TEXT, b"") + data
-        user[BODY_TEXT] = text if self._replayable and len(text) <= MOST_HELD else b""
+        user[BODY_TEXT] = text if self._replayable and len(text) <= MOST_KEPT else b""
 
     def _keep(self, wire: bytes) -> None:
         if wire and self._replayable:
@@ -56,7 +56,7 @@ class RequestBody(Relay):
             self._held += len(wire)
 
     def _forget_if_long(self) -> None:
-        if self._held > MOST_HELD:
+        if self._held > MOST_KEPT:
             self._replayable = False
             self._body = []
             self._held = 0

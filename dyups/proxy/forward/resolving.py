@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from dyups.config.model import Place, ResolverSpec, ServerSpec, UpstreamSpec
 from dyups.config.values import parse_server_address
 from dyups.errors import ConfigError
-from dyups.proxy.client import BodySink, ClientSide
+from dyups.proxy.client import MOST_HELD, BodySink, ClientSide
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.forward.literals import looks_literal
 from dyups.proxy.forward.plan import ForwardPlan
@@ -25,8 +25,6 @@ from dyups.upstream.names import CachesOf, NameCache
 
 #: Groups of names that came with requests; beyond that the oldest goes.
 MOST_MADE = 1024
-#: Bytes of a request's body that are held while its target is looked up; then the client is.
-MOST_HELD = 65536
 
 #: ``127.1``, ``0x7f.1`` and ``2130706433`` are addresses to some, and so is what RFC 6761 keeps for this machine.
 _SPELLED = re.compile(rb"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*|localhost)\.?\Z").match

@@ -13,11 +13,11 @@ from dyups.config.scripts import LuaCode, ScriptContent
 from dyups.http1.fields import clean
 from dyups.metrics.errorlog import placed_as
 from dyups.proxy.answers import send_redirect
-from dyups.proxy.client import BodySink, ClientSide
+from dyups.proxy.client import MOST_HELD, BodySink, ClientSide
 from dyups.proxy.context import printable
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.filters.accel import safe_place
-from dyups.proxy.passage import MOST_HELD, Passage, Phase
+from dyups.proxy.passage import Passage, Phase
 from dyups.proxy.plane import complain_lines
 from dyups.proxy.rewrite.steps import AGAIN, DONE, NEXT, WAIT
 from dyups.proxy.serving import DISCARD, Serving

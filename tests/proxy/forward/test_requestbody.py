@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.proxy.forward.requestbody import MOST_HELD
+from dyups.proxy.forward.requestbody import MOST_KEPT
 from tests.proxy.conversation import Wire, World, head
 
 CONFIG = """
@@ -37,7 +37,7 @@ class KeptTests(SynchronousTestCase):
 
     def test_too_long(self) -> None:
         """What is longer is sent once: 502."""
-        world, _ = self.put(MOST_HELD + 1)
+        world, _ = self.put(MOST_KEPT + 1)
         self.assertEqual(len(world.servers), 1)
         self.assertEqual(head(world.clients[0].read())[0], 502)
 
@@ -99,7 +99,7 @@ class TextTests(SynchronousTestCase):
 
     def test_too_long(self) -> None:
         """Of what is too long to be kept there is no text."""
-        client = self.asked("", b"x" * MOST_HELD, b"y")
+        client = self.asked("", b"x" * MOST_KEPT, b"y")
         self.assertEqual(self.seen(client), "[]")
 
     def test_not_wanted(self) -> None:
