@@ -206,6 +206,7 @@ class Http2Connection(Carrier):
         root = self.terms.root
         if (
             not root.keepalive_timeout
+            or self.plane.draining
             or self.requests >= root.keepalive_limit
             or monotonic() - self.face.connected_at() >= root.keepalive_time
         ):

@@ -282,6 +282,18 @@ class Ends(SynchronousTestCase):
         self.assertIn(frame(0, 1, number, b"a"), busy.wire.read())
         self.assertTrue(busy.wire.closed)
 
+    def test_a_request_while_the_process_ends(self) -> None:
+        """One that was on its way is answered, with GOAWAY."""
+        world = World(ECHO % "")
+        asker = Asker(world)
+        world.plane.draining = True
+        asker.begin(send=False)
+        asker.wire.say(asker.h2.data_to_send())
+        raw = asker.wire.read()
+        self.assertIn(b"\0\0\x08\x07\0\0\0\0\0" + struct.pack(">II", 1, 0), raw)
+        self.assertIn(frame(0, 1, 1, b"1 1"), raw)
+        self.assertTrue(asker.wire.closed)
+
     def test_the_client_says_goodbye(self) -> None:
         """It gets the answers that it waits for."""
         world = World(PROXY % "")
