@@ -16,6 +16,7 @@ from dyups.config.build_location import Inside, check_duplicates
 from dyups.config.directives.bodies import DEFAULT_TEMP_PATH
 from dyups.config.directives.entry import Context
 from dyups.config.directives.logs import default_access_log
+from dyups.config.directives.visiting import check_visiting
 from dyups.config.geo import read_geo
 from dyups.config.listening import ListenSpec, ListenTable, parse_listen
 from dyups.config.merge import Values, read_block
@@ -126,6 +127,7 @@ def build_server(directive: Directive, scope: Scope, outer: Values) -> tuple[Ser
     structure = take_files(structure, values, scope, None)
     own = tuple(name for item in structure if item.name == "server_name" for name in _names(item))
     values.store(VisitingSettings, {"names": own}, inherited=True)
+    check_visiting(directive, values.make(VisitingSettings))
     inside = Inside(scope, values)
     listens: list[ListenSpec] = []
     for item in structure:

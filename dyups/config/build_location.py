@@ -16,7 +16,7 @@ from dyups.config.checks import FORMS as CHECK_FORMS
 from dyups.config.directives import check
 from dyups.config.directives.entry import Call, Context
 from dyups.config.directives.scripts import code_of
-from dyups.config.directives.visiting import check_mixed
+from dyups.config.directives.visiting import check_visiting
 from dyups.config.merge import Values, read_block
 from dyups.config.model import (
     Content,
@@ -30,6 +30,7 @@ from dyups.config.model import (
     ReturnStep,
     SetStep,
     Step,
+    VisitingSettings,
 )
 from dyups.config.parser import Directive, encode
 from dyups.config.regex import compile_regex
@@ -97,7 +98,7 @@ def build_location(directive: Directive, around: Inside, outer_pattern: str = ""
     except ConfigError as error:
         raise directive.error(error.message) from None
     values, structure = read_block(directive.block or (), Context.LOCATION, around.scope, around.values)
-    check_mixed(directive)
+    check_visiting(directive, values.make(VisitingSettings))
     inside = Inside(around.scope, values, kind, pattern=pattern)
     for item in take_files(structure, values, around.scope, kind, pattern):
         inside.add(item, pattern)

@@ -21,7 +21,7 @@ class VisitingTests(SynchronousTestCase):
     def test_several(self) -> None:
         """Several lines add up; those of a block replace those around it."""
         server = server_of(
-            "valid_referers none a; valid_referers b/x; location / { valid_referers blocked; } location /x { }"
+            "valid_referers none a; valid_referers b/x; location / { valid_referers blocked c; } location /x { }"
         )
         inner, outer = (location.settings.visiting.valid_referers for location in server.locations)
         self.assertEqual([(item.none, item.blocked) for item in inner], [(False, True)])

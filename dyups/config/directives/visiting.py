@@ -45,11 +45,20 @@ def _template(call: Call) -> Template:
     return call.scope.template(call.args[0])
 
 
-def check_mixed(directive: Directive) -> None:
-    """A location has one way to secure links (``ngx_http_secure_link_merge_conf``); raises ConfigError."""
+def check_visiting(directive: Directive, settings: VisitingSettings) -> None:
+    """What can be wrong of a ``server`` or ``location`` as a whole; raises ConfigError with its place.
+
+    As ``ngx_http_secure_link_merge_conf`` and ``ngx_http_referer_merge_conf`` have it.
+    """
     said = {item.name for item in directive.block or ()}
     if "secure_link_secret" in said and said & {"secure_link", "secure_link_md5"}:
         raise directive.error('"secure_link_secret" cannot be mixed with "secure_link" and "secure_link_md5"')
+    referers = settings.valid_referers
+    named = any(item.sites or (item.server_names and settings.names) for item in referers)
+    if not named and any(item.none or item.blocked for item in referers):
+        raise directive.error(
+            'the "none" or "blocked" referers are specified in the "valid_referers" directive without any valid referer'
+        )
 
 
 _TEXT = Kind("text", 1, 1, _template)

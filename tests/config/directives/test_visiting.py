@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.config.model import NameKind
-from tests.config.helpers import location_of, message_of
+from tests.config.helpers import location_of, message_of, server_of
 
 
 class VisitingTests(SynchronousTestCase):
@@ -38,6 +38,11 @@ class VisitingTests(SynchronousTestCase):
         )
         self.assertEqual(location_of("secure_link_secret a$b;").settings.visiting.secure_link_secret, "a$b")
 
+    def test_only_the_servers(self) -> None:
+        """The names of the server are names enough."""
+        server = server_of("server_name a; valid_referers none; valid_referers server_names; location / { }")
+        self.assertEqual(len(server.locations[0].settings.visiting.valid_referers), 2)
+
     def test_mistakes(self) -> None:
         """nginx's words."""
         mixed = '"secure_link_secret" cannot be mixed with "secure_link" and "secure_link_md5"'
@@ -45,6 +50,8 @@ class VisitingTests(SynchronousTestCase):
             'valid_referers "";': 'invalid referer ""',
             "valid_referers ~;": "empty regex",
             "valid_referers a.*.b;": "invalid server name or wildcard",
+            "valid_referers none ~x;": 'the "none" or "blocked" referers are specified',
+            "valid_referers blocked server_names;": "without any valid referer",
             "secure_link_secret a; secure_link b;": mixed,
             "secure_link_md5 b; secure_link_secret a;": mixed,
         }.items():
