@@ -13,6 +13,7 @@ from dyups.proxy.access.addresses import GRANTED, LATER, Asking
 from dyups.proxy.exchange import Carried, Exchange
 from dyups.proxy.passage import Passage
 from dyups.proxy.plane import complain
+from dyups.proxy.rewrite.assigning import assign
 from dyups.proxy.rewrite.steps import NEXT, WAIT
 from dyups.proxy.subrequest import SubRequest
 
@@ -41,7 +42,7 @@ class AuthRequest:
     def _judge(self, exchange: Exchange, asked: SubRequest) -> int:
         """``ngx_http_auth_request_handler``: 2xx lets pass, 401 and 403 do not, anything else is 500."""
         for name, value in self._set:
-            exchange.user[name] = value.render(asked.exchange)
+            assign(exchange, name, value.render(asked.exchange))
         status = asked.status
         if 200 <= status < 300 and not asked.failed:
             return GRANTED

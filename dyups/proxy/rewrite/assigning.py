@@ -1,11 +1,11 @@
 """``set`` of variables that are more than a text of their own: ``$args`` and ``$limit_rate``.
 
-nginx gives these a ``set_handler``.  ``steps`` asks for them; the names are ``config.variables.SETTABLE``.
+nginx gives these a ``set_handler``.  ``steps`` and ``auth_request_set`` ask for them; the names are ``config.variables.SETTABLE``.
 """
 
 from __future__ import annotations
 
-from dyups.config.model import SetStep
+from dyups.config.model import SetStep, Template
 from dyups.config.values import parse_size
 from dyups.errors import ConfigError
 from dyups.proxy.context import printable
@@ -64,3 +64,13 @@ def assigning(step: SetStep) -> Runnable | None:
     """What runs for a variable of this kind; None for any other."""
     kind = _KINDS.get(step.name)
     return None if kind is None else kind(step)
+
+
+def assign(exchange: Exchange, name: str, value: bytes) -> None:
+    """Give any variable a value that is known already (``auth_request_set``)."""
+    if name in _KINDS:
+        found = assigning(SetStep(name, Template("", lambda exchange: value)))
+        assert found is not None
+        found.run(exchange)
+    else:
+        exchange.user[name] = value

@@ -25,6 +25,7 @@ server {
     }
     location /mirrored { mirror /copy; %s proxy_pass http://app; }
     location /copy { internal; proxy_pass http://auth; }
+    location /args { auth_request /check; auth_request_set $args u=$upstream_http_x_user; proxy_pass http://app; }
     location /some { satisfy any; deny all; auth_request /check; proxy_pass http://app; }
 }
 """
@@ -94,6 +95,11 @@ class AuthRequests(AuthCase):
         self.assertEqual(len(world.servers), 2)
         world, client = self.tell(403, path="/some")
         self.assertEqual(head(client.read())[0], 403)
+
+    def test_arguments(self) -> None:
+        """What it says may become the request's arguments."""
+        world, client = self.tell(200, b"X-User: ann\r\n", "/args?u=bob")
+        self.assertTrue(world.servers[1].read().startswith(b"GET /args?u=ann HTTP/1.1\r\n"))
 
     def test_client_leaves(self) -> None:
         """A client that leaves takes the question with it."""
