@@ -1,6 +1,7 @@
 """``set`` of variables that are more than a text of their own: ``$args`` and ``$limit_rate``.
 
-nginx gives these a ``set_handler``.  ``steps`` and ``auth_request_set`` ask for them; the names are ``config.variables.SETTABLE``.
+nginx gives these a ``set_handler``.  ``steps`` and ``auth_request_set`` ask for them; the names are
+``config.variables.SETTABLE``.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ class AuthRequests(AuthCase):
 
     def test_arguments(self) -> None:
         """What it says may become the request's arguments."""
-        world, client = self.tell(200, b"X-User: ann\r\n", "/args?u=bob")
+        world, _ = self.tell(200, b"X-User: ann\r\n", "/args?u=bob")
         self.assertTrue(world.servers[1].read().startswith(b"GET /args?u=ann HTTP/1.1\r\n"))
 
     def test_client_leaves(self) -> None:
