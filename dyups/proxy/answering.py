@@ -10,7 +10,7 @@ from typing import Final
 from dyups.errors import RequestRefused
 from dyups.http1.request import RequestHead
 from dyups.proxy import answers
-from dyups.proxy.browsers import SAFARI, is_minded
+from dyups.proxy.browsers import is_minded
 from dyups.proxy.client import BodySink
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.exchange import BROKEN_OFF, Exchange
@@ -58,16 +58,16 @@ class ClientAnswers(ClientPace):
             or self._requests >= route.keepalive_limit
             or self.exchange.started - self._since >= route.keepalive_time
             or self.plane.draining
-            or (route.browsers and self._has_minded_browser(route.browsers))
+            or ((route.browsers > 1 or self.exchange.head.method == b"POST") and self._has_minded_browser())
         ):
             self._close = True
             return _CLOSE
         return route.tail
 
-    def _has_minded_browser(self, browsers: int) -> bool:
+    def _has_minded_browser(self) -> bool:
         """``keepalive_disable``: mostly a question of POST requests alone."""
-        head = self.exchange.head
-        return (browsers & SAFARI != 0 or head.method == b"POST") and is_minded(head, browsers)
+        exchange = self.exchange
+        return exchange.route.browsers != 0 and is_minded(exchange.head, exchange.route.browsers)
 
     def close_after(self) -> None:
         """The connection closes after this answer."""
