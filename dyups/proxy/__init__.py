@@ -32,7 +32,7 @@ In rooms of their own:
     rewrite/     the rewrite phase: steps, what they say, conditions
     access/      who may ask, how often, and who it is
     forward/     proxy_pass: groups of servers, attempts, connections to servers, answers passed on
-    filters/     what a location changes of what is forwarded
+    filters/     what a location changes of answers
     files/       plain files
     secure/      TLS towards clients and servers
     http2/       HTTP/2 towards clients

@@ -21,26 +21,27 @@ _ALL = b"*"
 class Search:
     """Looks for some texts, in lower case, of which none is empty."""
 
-    __slots__ = ("_beginnings", "_longest", "_texts")
+    __slots__ = ("_first_bytes", "_longest", "_regex", "_texts")
 
     def __init__(self, texts: tuple[bytes, ...]) -> None:
-        longest_first = sorted(texts, key=len, reverse=True)
-        self._texts = re.compile(b"|".join(map(re.escape, longest_first)), re.IGNORECASE)
-        self._beginnings = frozenset(text[:size] for text in texts for size in range(1, len(text)))
-        self._longest = max(map(len, texts)) - 1
+        self._texts = sorted(texts, key=len, reverse=True)
+        self._regex = re.compile(b"|".join(map(re.escape, self._texts)), re.IGNORECASE)
+        self._first_bytes = re.compile(b"|".join({re.escape(text[:1]) for text in texts}))
+        self._longest = len(self._texts[0]) - 1
 
     def find(self, data: bytes, start: int) -> re.Match[bytes] | None:
         """The first text from ``start`` on, the longest of those that begin there."""
-        return self._texts.search(data, start)
+        return self._regex.search(data, start)
 
     def open_from(self, data: bytes, start: int) -> int:
         """From where on ``data`` may be the beginning of a text; its length where nowhere."""
-        size = len(data)
-        tail = data[max(start, size - self._longest) :].lower()
-        for at in range(len(tail)):
-            if tail[at:] in self._beginnings:
-                return size - len(tail) + at
-        return size
+        begin = max(start, len(data) - self._longest)
+        tail = data[begin:].lower()
+        for found in self._first_bytes.finditer(tail):
+            rest = tail[found.start() :]
+            if any(text.startswith(rest) and len(text) > len(rest) for text in self._texts):
+                return begin + found.start()
+        return len(data)
 
 
 @lru_cache(maxsize=256)
