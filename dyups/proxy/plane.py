@@ -22,7 +22,7 @@ from dyups.proxy.deadlines import Deadlines
 from dyups.upstream.map import UpstreamMap
 
 if TYPE_CHECKING:
-    from dyups.config.model import Location
+    from dyups.config.model import Location, Template
     from dyups.config.tls import ProxyTls
     from dyups.proxy.access.limits import LimitTables
     from dyups.proxy.exchange import Exchange
@@ -58,8 +58,8 @@ class Dial(Protocol):
 class TlsSettings(Protocol):
     """Makes TLS towards servers of what the configuration says; ``securedial`` has the one that runs."""
 
-    def of(self, tls: ProxyTls) -> Channels:
-        """The channels of a location with these settings; raises ConfigError."""
+    def of(self, tls: ProxyTls, bind: Template | None = None) -> Channels:
+        """The channels of a location with these settings, and of its ``proxy_bind``; raises ConfigError."""
         ...
 
 

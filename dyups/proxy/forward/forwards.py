@@ -165,7 +165,7 @@ def plan_for(scheme: str, location: Location, plane: DataPlane) -> ForwardPlan:
         channels = plane.channels
         if channels is None:
             channels = plane.channels = ChannelTable()
-        plan.secured = channels.of(location.proxy_tls)
+        plan.secured = channels.of(location.proxy_tls, location.settings.proxying.proxy_bind)
     shape(plan, location)
     return plan
 

@@ -21,6 +21,7 @@ from dyups.config.tls import ProxyTls
 from dyups.errors import ConfigError, HandshakeFailed
 from dyups.proxy.deadlines import NEVER
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.forward.binding import LocalAddresses
 from dyups.proxy.forward.peerlink import LinkFactory
 from dyups.proxy.plane import DataPlane
 from dyups.tls.contexts import Pair, client_context, client_phrases, read_pair
@@ -44,12 +45,12 @@ class ChannelTable:
         self._files = files
         self._made: dict[ProxyTls, Channels] = {}
 
-    def of(self, tls: ProxyTls) -> Channels:
-        """The channels of these settings.  Raises ConfigError without a place, as nginx does."""
+    def of(self, tls: ProxyTls, bind: Template | None = None) -> Channels | BoundChannels:
+        """The channels of these settings, and of ``proxy_bind``.  Raises ConfigError without a place, as nginx does."""
         found = self._made.get(tls)
         if found is None:
             found = self._made[tls] = Channels(tls, self._files)
-        return found
+        return found if bind is None else BoundChannels(found, LocalAddresses(bind))
 
 
 class Channels:
@@ -106,6 +107,20 @@ class Channels:
         return client_context(self.tls, pair, files, noted)
 
 
+class BoundChannels:
+    """The channels of a location whose connections come from addresses of its own."""
+
+    __slots__ = ("_addresses", "_channels")
+
+    def __init__(self, channels: Channels, addresses: LocalAddresses) -> None:
+        self._channels = channels
+        self._addresses = addresses
+
+    def channel(self, exchange: Exchange) -> Channel:
+        """The channel for a request."""
+        return self._channels.channel(exchange).bound(self._addresses.channel(exchange).source)
+
+
 def _fixed(template: Template | None) -> bool:
     return template is None or template.constant is not None
 
@@ -132,10 +147,15 @@ def _without_port(name: bytes) -> bytes:
 class Channel:
     """Connections that may stand for one another."""
 
-    __slots__ = ("_sessions", "context", "name", "problem", "tls")
+    __slots__ = ("_bound", "_sessions", "context", "name", "problem", "source", "tls")
 
-    def __init__(self, tls: ProxyTls, context: SSL.Context | None, name: bytes, problem: str) -> None:
+    def __init__(
+        self, tls: ProxyTls, context: SSL.Context | None, name: bytes, problem: str, source: str = ""
+    ) -> None:
         self.tls = tls
+        self.source = source
+        """The address of ours that they come from (``proxy_bind``); empty for the system's choice."""
+        self._bound: dict[str, Channel] = {}
         self.context = context
         self.name = name
         """What the certificate must be for, and what the server is told; empty where neither is wanted."""
@@ -150,6 +170,17 @@ class Channel:
         dial.begin()
         connector: IConnector = cast(IConnector, dial)
         return connector
+
+    def bound(self, source: str) -> Channel:
+        """The same, but from another address of ours."""
+        if not source:
+            return self
+        found = self._bound.get(source)
+        if found is None:
+            if len(self._bound) >= MOST_CHANNELS:
+                del self._bound[next(iter(self._bound))]
+            found = self._bound[source] = Channel(self.tls, self.context, self.name, self.problem, source)
+        return found
 
     def connection(self, stream: TlsStream, peer: Peer) -> None:
         """Prepare a new connection."""
@@ -224,7 +255,7 @@ class SecuredDial:
         if self._channel.context is None:
             self._fail(self._channel.problem)
             return
-        connector = self._plane.dial(self._peer.address, self, self._timeout)
+        connector = self._plane.dial(self._peer.address, self, self._timeout, self._channel.source)
         if not self._over:
             self._connector = connector
 

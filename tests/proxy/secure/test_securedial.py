@@ -86,6 +86,17 @@ class HandshakeTests(Servers):
         self.begin(world, b"/h")
         self.assertEqual(str(world.dialled[1].address), "192.0.2.9:80")
 
+    def test_bound(self) -> None:
+        """``proxy_bind``: the connection comes from that address, and is used again for the same alone."""
+        world = self.world("location / { proxy_pass https://b; proxy_bind $arg_a; }")
+        for number, path in enumerate((b"/?a=127.0.0.2", b"/?a=127.0.0.2", b"/?a=127.0.0.3", b"/")):
+            self.begin(world, path)
+            if number != 1:
+                server = self.accepted(world, (0, 0, 1, 2)[number])
+            server.hear()
+            server.say(ANSWER)
+        self.assertEqual([dialled.source for dialled in world.dialled], ["127.0.0.2", "127.0.0.3", ""])
+
     def test_the_name_is_said_if_wanted(self) -> None:
         """SNI: ``proxy_ssl_server_name``, with the upstream's name or that of ``proxy_ssl_name``; never an address."""
         cases = {
