@@ -185,6 +185,7 @@ class LocationSettings:
     scripts: LocationScripts = field(default_factory=LocationScripts)
     access_log: tuple[AccessLog | None, ...] = ()
     """None stands for ``off``, which wins over the others of its block."""
+    log_subrequest: bool = False
     chunked_transfer_encoding: bool = True
     client_body_timeout: float = 60.0
     client_max_body_size: int = 1 << 20

@@ -196,8 +196,11 @@ class SubRequest:
         """See :class:`~dyups.proxy.client.ClientSide`."""
         done, self._done = self._done, None
         self._sink = DISCARD
-        self.exchange.end()
+        exchange = self.exchange
+        exchange.end()
         if done is not None:
+            if exchange.route.logged and exchange.route.settings.log_subrequest:
+                self.plane.log(exchange)
             done(self)
 
     def cut(self) -> None:

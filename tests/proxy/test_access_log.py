@@ -23,6 +23,10 @@ server { listen 8080;
     location /gone { return 410; }
     location /silent { return 444; }
     location /off { access_log off; echo hello; }
+    location /asking { auth_request /quiet; echo hello; }
+    location /asking_too { auth_request /told; echo hello; }
+    location /quiet { return 204; }
+    location /told { log_subrequest on; return 204; }
     location /some { access_log %s t if=$arg_log; echo hello; }
     location /combined { access_log %s; echo hello; }
 }
@@ -69,6 +73,15 @@ class OwnAnswers(AccessLogTestCase):
         """``off`` logs nothing."""
         self.world.ask(get("/off"))
         self.assertEqual(self.lines(), [])
+
+    def test_of_our_own(self) -> None:
+        """Requests of our own are logged where ``log_subrequest`` is on, before the one that they are for."""
+        self.world.ask(get("/asking?a"))
+        self.world.ask(get("/asking_too?b"))
+        lines = [line.split()[:2] + line.split()[3:4] for line in self.lines()]
+        self.assertEqual(
+            lines, [["200", "6", "/asking?a"], ["204", "0", "/asking_too?b"], ["200", "6", "/asking_too?b"]]
+        )
 
     def test_condition(self) -> None:
         """``if=`` looks at the request."""

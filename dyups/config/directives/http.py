@@ -212,7 +212,6 @@ _HARMLESS: tuple[Entry, ...] = (
     harmless("client_body_buffer_size", _ANYWHERE, SIZE, _STREAMS),
     harmless("client_body_in_single_buffer", _ANYWHERE, FLAG, _STREAMS),
     harmless("connection_pool_size", _SERVERS, SIZE, "Memory is Python's."),
-    harmless("log_subrequest", _ANYWHERE, FLAG, "Subrequests are not logged."),
     harmless("postpone_output", _ANYWHERE, SIZE, _STREAMS),
     harmless("proxy_cache", _ANYWHERE, ONLY_OFF, "Only ``off``: nothing is cached."),
     harmless("proxy_request_buffering", _ANYWHERE, FLAG, _STREAMS),

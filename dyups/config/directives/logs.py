@@ -10,6 +10,7 @@ import os
 from contextlib import suppress
 
 from dyups.config.directives.entry import Call, Context, Entry, Kind, Merge, setting
+from dyups.config.directives.kinds import FLAG
 from dyups.config.model import AccessLog, Http, LocationSettings, LogEscape, LogFormat, Template
 from dyups.config.scope import Scope
 from dyups.config.syslog import PREFIX, parse_syslog
@@ -192,5 +193,13 @@ ENTRIES: tuple[Entry, ...] = (
         "after commas, ``facility=`` (``local7``), ``severity=`` (``info``), ``tag=`` (``dyups``) and ``nohostname``.",
         several=True,
         reads_default=False,
+    ),
+    setting(
+        "log_subrequest",
+        Context.HTTP_SERVER_LOCATION,
+        FLAG,
+        LocationSettings,
+        "off",
+        "Whether requests of our own (``auth_request``, ``mirror``, those of scripts) have lines in access logs, too.",
     ),
 )
