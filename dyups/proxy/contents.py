@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from dyups.config.model import Echo, Location, ProxyPass
-from dyups.config.parser import encode
+from dyups.config.model import Echo, Location, LocationSettings, ProxyPass
 from dyups.http1.fields import clean
 from dyups.proxy import answers
 from dyups.proxy.access.restrictions import Restrictions
 from dyups.proxy.client import BodySink
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.files.bodyfiles import BodyInFile
+from dyups.proxy.files.mimetypes import type_of
 from dyups.proxy.files.plain import Files
 from dyups.proxy.files.tryfiles import TryPhase
 from dyups.proxy.forward.forwards import ConstantTarget, VariableTarget
@@ -69,11 +69,11 @@ class SlashAdded:
 class EchoServing:
     """``echo``: each command's texts and a newline."""
 
-    __slots__ = ("_constant", "_lines", "_type")
+    __slots__ = ("_constant", "_lines", "_settings")
 
-    def __init__(self, content: Echo, default_type: str) -> None:
+    def __init__(self, content: Echo, settings: LocationSettings) -> None:
         self._lines = content.lines
-        self._type = encode(default_type)
+        self._settings = settings
         self._constant: bytes | None = None
         if all(line.constant is not None for line in content.lines):
             self._constant = b"".join(line.constant or b"" for line in content.lines)
@@ -83,7 +83,7 @@ class EchoServing:
         text = self._constant
         if text is None:
             text = b"".join([line.render(exchange) for line in self._lines])
-        answers.send(exchange.client, 200, text, self._type)
+        answers.send(exchange.client, 200, text, type_of(self._settings, exchange.uri))
         return DISCARD
 
 
@@ -116,7 +116,7 @@ class LocationMaker:
         if content is None:
             return Files(location)
         if isinstance(content, Echo):
-            return EchoServing(content, location.settings.default_type)
+            return EchoServing(content, location.settings)
         if not isinstance(content, ProxyPass):
             return self._resources[content.name](location)
         if content.scheme and content.target.constant is not None:

@@ -13,7 +13,6 @@ import stat
 from itertools import count
 
 from dyups.config.model import Location
-from dyups.config.parser import encode
 from dyups.http1.target import escape
 from dyups.proxy import answers
 from dyups.proxy.client import BodySink
@@ -21,6 +20,7 @@ from dyups.proxy.exchange import Exchange
 from dyups.proxy.files.autoindex import BadCallback, listing
 from dyups.proxy.files.filebody import FileBody, Part
 from dyups.proxy.files.filepaths import path_of
+from dyups.proxy.files.mimetypes import type_of
 from dyups.proxy.files.precompressed import NO_COPY, Copy, precompressed
 from dyups.proxy.files.ranges import NotSatisfiable, Ranges, status_of_conditions, wanted_ranges
 from dyups.proxy.filters.added import format_date, parse_date, value_of, without
@@ -31,7 +31,6 @@ from dyups.proxy.filters.pacing import PacedClient, paced
 from dyups.proxy.plane import complain
 from dyups.proxy.serving import DISCARD
 
-_TYPES = {b"html": b"text/html", b"gif": b"image/gif", b"jpg": b"image/jpeg"}
 _METHODS = frozenset({b"GET", b"HEAD", b"POST"})
 #: What opening may fail with, and what it means to the client (``ngx_http_static_handler``).
 _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL})
@@ -46,13 +45,12 @@ _boundaries = count(1)
 class Files:
     """The files of one location."""
 
-    __slots__ = ("_copies", "_default_type", "_indexes", "_settings", "_types")
+    __slots__ = ("_copies", "_indexes", "_location", "_settings")
 
     def __init__(self, location: Location) -> None:
         settings = location.settings.files
         self._settings = settings
-        self._types = _TYPES if settings.types is None else settings.types
-        self._default_type = encode(location.settings.default_type)
+        self._location = location.settings
         self._indexes = settings.index
         self._copies = precompressed(location.settings.compression)
 
@@ -171,13 +169,10 @@ class Files:
         return _send_parts(exchange, fd, 200, _entity(kind, size) + about, [(0, size)])
 
     def _type_of(self, exchange: Exchange) -> bytes:
-        """The content type by the extension (``ngx_http_set_exten``); a name that begins with a dot has none."""
+        """The content type, by the extension unless a server has said it."""
         if exchange.carried is not None and exchange.carried.content_type:
             return exchange.carried.content_type  # what a server says of it (X-Accel-Redirect)
-        name, dot, extension = exchange.uri.rpartition(b"/")[2].rpartition(b".")
-        if not dot or not name:
-            return self._default_type
-        return self._types.get(extension.lower(), self._default_type)
+        return type_of(self._location, exchange.uri)
 
 
 def _no_index(folder: bytes, error: OSError | ValueError) -> OSError | ValueError | None:

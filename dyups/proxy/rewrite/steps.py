@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from dyups.config.model import Location, ReturnStep, SetStep, Step, Template
-from dyups.config.parser import encode
 from dyups.config.routing import IfStep, LimitExceptStep, RewriteStep
 from dyups.http1.fields import clean
 from dyups.proxy import answers
 from dyups.proxy.exchange import Exchange
+from dyups.proxy.files.mimetypes import type_of
 from dyups.proxy.rewrite.assigning import assigning
 from dyups.proxy.rewrite.rewriting import Break, If, LimitExcept, Rewrite
 from dyups.proxy.rewrite.verdicts import AGAIN as AGAIN
@@ -73,7 +73,7 @@ class Return:
         elif code >= 400 and (self._text is None or self._text.constant == b""):
             answers.send_page(client, code)
         else:
-            answers.send(client, code, text, encode(exchange.route.settings.default_type))
+            answers.send(client, code, text, type_of(exchange.route.settings, exchange.uri))
         return DONE
 
 
