@@ -11,7 +11,9 @@ from tests.integration.running import Site, curl, free_ports
 async def test_runaway_expression_is_ended(site: Site) -> None:
     """A hostile path gets 500 and a line in the error log; the worker goes on serving everybody else."""
     (port,) = free_ports(1)
-    site.http(f"server {{ listen {port}; location ~ ^/(a+)+$ {{ return 200 a; }} location / {{ return 200 b; }} }}")
+    site.http(
+        f"server {{ listen {port}; location ~ ^/(a+)+$ {{ return 200 a; }} location / {{ return 200 b; }} }}"
+    )
     await site.proxy().listening(port)
     url = f"http://127.0.0.1:{port}"
     assert await curl("-s", "-o", "/dev/null", "-w", "%{http_code}", f"{url}/{'a' * 100}!") == b"500"
