@@ -66,7 +66,7 @@ _STRUCTURE: tuple[Entry, ...] = (
         "listen",
         Context.SERVER,
         words(
-            "address[:port] | port | unix:path [default_server] [backlog=number] [reuseport] [ipv6only=on|off]",
+            "address[:port[-port]] | port[-port] | unix:path [default_server] [backlog=number] [reuseport] [ipv6only=on|off]",
             1,
             None,
         ),
@@ -219,6 +219,7 @@ _HARMLESS: tuple[Entry, ...] = (
     harmless(
         "reset_timedout_connection", _ANYWHERE, FLAG, "A connection that timed out is closed either way."
     ),
+    harmless("subrequest_output_buffer_size", _ANYWHERE, SIZE, _STREAMS),
     harmless("server_names_hash_bucket_size", _HTTP, SIZE, _DICTIONARY),
     harmless("server_names_hash_max_size", _HTTP, SIZE, _DICTIONARY),
     harmless("tcp_nopush", _ANYWHERE, FLAG, "Small answers leave in one write anyway."),

@@ -164,7 +164,7 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     _location(
         "proxy_bind",
-        Kind("address | off", 1, 2, _bind),
+        Kind("address[:port] | off", 1, 2, _bind),
         "",
         "The local address that connections to servers come from.",
     ),
