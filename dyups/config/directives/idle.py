@@ -8,7 +8,7 @@ nothing passes requests to a gateway or caches.
 from __future__ import annotations
 
 from dyups.config.directives.entry import Context, Entry, harmless
-from dyups.config.directives.kinds import FLAG, ONLY_OFF, SIZE, words
+from dyups.config.directives.kinds import FLAG, ONLY_OFF, SIZE, TEXT, words
 
 _HTTP = Context.HTTP
 _ANYWHERE = Context.HTTP_SERVER_LOCATION
@@ -57,6 +57,8 @@ def _gateways() -> str:
     return " ".join(f"{kind}_{name}" for kind in ("fastcgi", "uwsgi", "scgi") for name in _GATEWAY.split())
 
 
+_CONVERTED = "Without ``charset_map``, which is refused, nothing is converted."
+
 ENTRIES: tuple[Entry, ...] = (
     harmless(
         "load_module",
@@ -81,6 +83,8 @@ ENTRIES: tuple[Entry, ...] = (
     harmless("proxy_send_lowat", _ANYWHERE, SIZE, "Without effect on Linux in nginx too."),
     harmless("proxy_store", _ANYWHERE, ONLY_OFF, "Only ``off``: answers are not stored."),
     harmless("proxy_store_access", _ANYWHERE, _ARGUMENTS, "See ``proxy_store``."),
+    harmless("override_charset", _ANYWHERE | Context.IF, FLAG, _CONVERTED),
+    harmless("source_charset", _ANYWHERE | Context.IF, TEXT, _CONVERTED),
     harmless("send_lowat", _ANYWHERE, SIZE, "Without effect on Linux in nginx too."),
     harmless("ssi", _ANYWHERE, ONLY_OFF, "Only ``off``: nothing is looked for in texts."),
 )

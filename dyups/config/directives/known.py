@@ -11,7 +11,7 @@ _FAMILIES: dict[str, str] = {
         google_perftools_profiles mail rtmp ssl_engine ssl_object_cache_inheritable stream
     """,
     "Choosing a location": """
-        http3 post_action subrequest_output_buffer_size
+        http3 post_action
     """,
     "Variables": """
         geoip_city geoip_country geoip_org geoip_proxy geoip_proxy_recursive js_access
@@ -26,12 +26,12 @@ _FAMILIES: dict[str, str] = {
         ancient_browser ancient_browser_value
         charset_map concat
         concat_delimiter concat_ignore_file_error concat_max_files concat_types
-        concat_unique create_full_put_path dav_access dav_methods empty_gif flv footer
+        concat_unique create_full_put_path dav_access dav_methods flv footer
         footer_types image_filter image_filter_buffer image_filter_interlace
         image_filter_jpeg_quality image_filter_sharpen image_filter_transparency
         image_filter_webp_quality min_delete_depth modern_browser modern_browser_value mp4
         mp4_buffer_size mp4_limit_rate mp4_limit_rate_after mp4_max_buffer_size
-        mp4_start_key_frame override_charset random_index slice source_charset
+        mp4_start_key_frame random_index slice
         ssi_ignore_recycled_buffers ssi_last_modified ssi_min_file_chunk ssi_silent_errors
         ssi_types ssi_value_length sub_filter_buffer_size trim trim_css trim_js
         trim_types xml_entities xslt_last_modified xslt_param xslt_string_param
