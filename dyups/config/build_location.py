@@ -303,6 +303,7 @@ _HANDLERS: dict[str, Callable[[Inside, Directive], None]] = {
     "dyups_interface": _resource,
     "dyups_status": _resource,
     "stub_status": _resource,
+    "empty_gif": _resource,
     "echo": _echo,
     "if": _if,
     "internal": _internal,

@@ -16,6 +16,7 @@ from dyups.proxy.client import BodySink
 from dyups.proxy.exchange import Exchange
 from dyups.proxy.files.bodyfiles import BodyInFile
 from dyups.proxy.files.mimetypes import type_of
+from dyups.proxy.files.pixel import Pixel
 from dyups.proxy.files.plain import Files
 from dyups.proxy.files.tryfiles import TryPhase
 from dyups.proxy.forward.forwards import ConstantTarget, VariableTarget
@@ -104,7 +105,7 @@ class LocationMaker:
         scripts: Scripting = NO_SCRIPTS,
     ) -> None:
         self._plane = plane
-        self._resources = {**resources, **scripts.contents()}
+        self._resources = {"empty_gif": Pixel, **resources, **scripts.contents()}
         self._scripts = scripts
         plane.edits = scripts.edits
         self._restrictions = Restrictions(plane)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dyups.config.directives.entry import Call, Context, Entry, Fields, Kind, harmless, setting, structure
-from dyups.config.directives.kinds import BLOCK, BUFS, FLAG, NUMBER, SIZE, TEXT, TIME, choice, words
-from dyups.config.model import Template
+from dyups.config.directives.kinds import BLOCK, BUFS, FLAG, NOTHING, NUMBER, SIZE, TEXT, TIME, choice, words
+from dyups.config.model import Location, Template
 from dyups.config.routing import FileSettings
 from dyups.errors import ConfigError
 
@@ -29,6 +29,15 @@ def _file(name: str, kind: Kind, default: str, doc: str) -> Entry:
 
 
 ENTRIES: tuple[Entry, ...] = (
+    structure(
+        "empty_gif",
+        Context.LOCATION,
+        NOTHING,
+        "Answers with a picture of one transparent pixel.",
+        owner=Location,
+        attribute="content",
+        several=False,
+    ),
     setting(
         "root",
         _ANYWHERE | Context.IF,
