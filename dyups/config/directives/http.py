@@ -38,6 +38,14 @@ def _keepalive_timeout(call: Call) -> Fields:
         raise ConfigError('"keepalive_timeout" directive invalid value') from None
 
 
+def _body_buffer(call: Call) -> int:
+    assert SIZE.read is not None
+    size: int = SIZE.read(call)
+    if not size:
+        raise ConfigError("client body buffer size cannot be zero")
+    return size
+
+
 def _server_tokens(call: Call) -> bool:
     if call.args[0] not in ("on", "off", "build"):
         raise ConfigError(f'invalid value "{call.args[0]}"')
@@ -209,7 +217,7 @@ _SERVER: tuple[Entry, ...] = (
 )
 
 _HARMLESS: tuple[Entry, ...] = (
-    harmless("client_body_buffer_size", _ANYWHERE, SIZE, _STREAMS),
+    harmless("client_body_buffer_size", _ANYWHERE, Kind("size", 1, 1, _body_buffer), _STREAMS),
     harmless("client_body_in_single_buffer", _ANYWHERE, FLAG, _STREAMS),
     harmless("connection_pool_size", _SERVERS, SIZE, "Memory is Python's."),
     harmless("postpone_output", _ANYWHERE, SIZE, _STREAMS),

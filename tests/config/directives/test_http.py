@@ -58,6 +58,8 @@ class Http(SynchronousTestCase):
         for text, error in {
             "keepalive_timeout x;": '"keepalive_timeout" directive invalid value in conf/nginx.conf:5',
             "keepalive_timeout 1 x;": '"keepalive_timeout" directive invalid value in conf/nginx.conf:5',
+            "client_body_buffer_size 0k;": "client body buffer size cannot be zero in conf/nginx.conf:5",
+            "client_body_buffer_size x;": '"client_body_buffer_size" directive invalid value in conf/nginx.conf:5',
             "lingering_close maybe;": 'invalid value "maybe" in conf/nginx.conf:5',
             "client_header_timeout 1;": '"client_header_timeout" directive is not allowed here in conf/nginx.conf:5',
         }.items():
