@@ -74,7 +74,8 @@ _STRUCTURE: tuple[Entry, ...] = (
         "listen",
         Context.SERVER,
         words(
-            "address[:port[-port]] | port[-port] | unix:path [default_server] [backlog=number] [reuseport] [ipv6only=on|off]",
+            "address[:port[-port]] | port[-port] | unix:path [default_server] [backlog=number] [reuseport] "
+            "[ipv6only=on|off]",
             1,
             None,
         ),
