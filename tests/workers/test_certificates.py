@@ -105,11 +105,3 @@ class ReadingTests(SynchronousTestCase):
                 'the "http2_push" directive is obsolete, ignored in f:7',
             ],
         )
-
-    def test_warnings_of_logs(self) -> None:
-        """Whoever looks for compressed answers hears why there is nothing."""
-        text = "error_log a;\nhttp {\ngzip on;\nerror_log b;\nserver {\ngzip off;\nerror_log c;\n}\n}"
-        self.assertEqual(
-            [*warnings(parse_text(text, "f"))],
-            ['"gzip" ignored, nothing is compressed in f:3'],
-        )
