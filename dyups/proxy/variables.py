@@ -21,6 +21,7 @@ from dyups.config.model import Http
 from dyups.config.variables import WithUser
 from dyups.interfaces import Getter, VariableTable
 from dyups.proxy import answervariables, clientvariables
+from dyups.proxy.access.tlvs import tlv
 from dyups.proxy.exchange import AttemptRecord, Exchange
 from dyups.proxy.forward.requestbody import BODY_TEXT
 from dyups.proxy.secure import tlsvariables
@@ -309,6 +310,7 @@ _FAMILIES: dict[str, Callable[[str], Getter]] = {
     "http_": _header,
     "arg_": _argument,
     "cookie_": _cookie,
+    "proxy_protocol_tlv_": tlv,
     **answervariables.FAMILIES,
 }
 

@@ -9,5 +9,6 @@ limits       rates and numbers of requests
 realip       where clients behind a proxy are
 referers     where requests come from
 securelinks  links that somebody made who knows the secret
+tlvs         what else a proxy says
 announced    connections that a proxy announces (the PROXY protocol)
 """

@@ -39,6 +39,8 @@ class Announcement(NamedTuple):
 
     source: tuple[bytes, int] = _NOBODY
     destination: tuple[bytes, int] = _NOBODY
+    tlvs: bytes = b""
+    """What else the proxy says (``tlvs``)."""
 
 
 def read_announcement(data: bytes) -> tuple[Announcement, int] | None:
@@ -93,7 +95,7 @@ def _addresses(family: int, body: bytes) -> Announcement:
     kind = socket.AF_INET if family == 1 else socket.AF_INET6
     hosts = [socket.inet_ntop(kind, body[n : n + size]).encode() for n in (0, size)]
     ports = [int.from_bytes(body[n : n + 2], "big") for n in (2 * size, 2 * size + 2)]
-    return Announcement((hosts[0], ports[0]), (hosts[1], ports[1]))
+    return Announcement((hosts[0], ports[0]), (hosts[1], ports[1]), body[2 * size + 4 :])
 
 
 @implementer(IProtocol)

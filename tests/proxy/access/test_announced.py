@@ -39,7 +39,7 @@ class Read(SynchronousTestCase):
             (b"PROXY UNKNOWN\r\n", Announcement()),
             (b"PROXY UNKNOWN ffff:: ffff:: 1 1\r\n", Announcement()),
             (block(0x11, IPV4), SAID),
-            (block(0x11, IPV4 + b"\x03\x00\x01x"), SAID),
+            (block(0x11, IPV4 + b"\x03\x00\x01x"), SAID._replace(tlvs=b"\x03\x00\x01x")),
             (block(0x21, IPV6), Announcement((b"2001:db8::1", 1234), (b"::1", 80))),
             (block(0x31, bytes(216)), Announcement()),
             (block(0x00, b"", 0x20), Announcement()),
