@@ -19,7 +19,17 @@ from dyups.interfaces import Getter, VariableTable
 
 _VARIABLE = re.compile(r"\$(?:([1-9])|([A-Za-z0-9_]+)|\{([A-Za-z0-9_]+)\}|(\{[A-Za-z0-9_]*)|)")
 #: Built-in names that ``set`` may hide: nginx marks its variables with a prefix as changeable.
-CHANGEABLE = ("arg_", "cookie_", "http_", "sent_http_", "sent_trailer_", "upstream_cookie_", "upstream_http_")
+CHANGEABLE = (
+    "arg_",
+    "cookie_",
+    "http_",
+    "proxy_protocol_tlv_",
+    "sent_http_",
+    "sent_trailer_",
+    "upstream_cookie_",
+    "upstream_http_",
+    "upstream_trailer_",
+)
 #: Built-in names that ``set`` may give another value for one request, as in nginx; else they stay what they are.
 REPLACEABLE = ("proxy_host", "proxy_port", "uid_reset")
 #: Built-in variables that ``set`` gives another value, which does more than to be read (``proxy.rewrite.assigning``).

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from dyups.config.model import Template
 from dyups.interfaces import Getter
-from dyups.proxy.exchange import BROKEN_OFF, Exchange
+from dyups.proxy.exchange import BEHIND, BROKEN_OFF, Exchange
 from dyups.proxy.files.filepaths import path_of, root_of
 from dyups.proxy.filters.added import TRAILED, value_of
 from dyups.proxy.filters.coding import RATIO
@@ -89,6 +89,12 @@ def _trailer(name: str) -> Getter:
     return lambda x: value_of(x.user.get(TRAILED, b""), field)
 
 
+def _upstream_trailer(name: str) -> Getter:
+    """``$upstream_trailer_NAME``: a field behind the server's body, where they are passed on; for the access log."""
+    field = name.replace("_", "-").encode()
+    return lambda x: value_of(x.user.get(BEHIND, b""), field)
+
+
 def _upstream(name: str) -> Getter:
     """``$upstream_http_NAME``: a field of the server's answer."""
     field = name.replace("_", "-").encode()
@@ -119,4 +125,5 @@ FAMILIES: dict[str, Callable[[str], Getter]] = {
     "sent_trailer_": _trailer,
     "upstream_http_": _upstream,
     "upstream_cookie_": _upstream_cookie,
+    "upstream_trailer_": _upstream_trailer,
 }

@@ -25,6 +25,8 @@ MOST_REDIRECTS: Final = 10
 
 #: Where ``user`` says that the answer was not completed; no variable can have this name.
 BROKEN_OFF: Final = "broken off"
+#: Where it has the lines that a server sent behind its answer, where they are passed on.
+BEHIND: Final = "upstream trailers"
 
 # What would end a request line, or a line of a head.
 _SPLITS = re.compile(rb"[\x00-\x20\x7f]")

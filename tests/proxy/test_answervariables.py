@@ -163,3 +163,12 @@ class LoggedTests(SynchronousTestCase):
         names = "upstream_cache_status upstream_cache_key upstream_cache_etag upstream_cache_last_modified"
         _, _, lines = self.logged("return 200 x;", names)
         self.assertEqual(lines, [b"|||"])
+
+    def test_trailers(self) -> None:
+        """Fields behind the server's body, where they are passed on."""
+        answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 5\r\n\r\n"
+        for said, expected in (("on", b"5"), ("off", b"")):
+            location = f"proxy_pass http://one; proxy_pass_trailers {said};"
+            world, _, lines = self.logged(location, "upstream_trailer_x_sum")
+            world.servers[0].say(answer)
+            self.assertEqual(lines, [expected])

@@ -16,7 +16,7 @@ from dyups.http1.reasons import status_line
 from dyups.http1.response import ResponseHead
 from dyups.proxy.answers import CHUNKED, chunks, end_of_chunks
 from dyups.proxy.client import ClientSide
-from dyups.proxy.exchange import AttemptRecord, Exchange
+from dyups.proxy.exchange import BEHIND, AttemptRecord, Exchange
 from dyups.proxy.filters.accel import intercept, pass_hints
 from dyups.proxy.forward.faults import Fault
 from dyups.proxy.forward.pairing import Pairing
@@ -284,6 +284,8 @@ class Relay(Pairing):
         trailed, self._trailed = self._trailed, None
         adds = self.exchange.route.adds
         theirs = b"" if trailed is None else trailed.trailer_lines()
+        if theirs:
+            self.exchange.user[BEHIND] = theirs
         return theirs + (b"" if adds is None else adds.trailers(self.exchange))
 
     def body_ended(self) -> None:
