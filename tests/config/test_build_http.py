@@ -81,7 +81,9 @@ class Http(SynchronousTestCase):
         server = main.http.listens[0].default_server
         self.assertEqual(server.settings.error_log, (ErrorLog(f"{PREFIX}/logs/m.log", "info"),))
         self.assertEqual(server.locations[0].settings.error_log, (ErrorLog(f"{PREFIX}/x", "warn"),))
-        several = "error_log x info; http { error_log a; error_log b; server { error_log b; location / { } } }"
+        several = (
+            "error_log x info; http { error_log a; error_log b; server { error_log b; location / { } } }"
+        )
         http = settings_of(several).http
         assert http is not None
         server = http.listens[0].default_server

@@ -146,12 +146,21 @@ class FileTests(SynchronousTestCase):
         date, tag = "Wed, 01 Jan 2020 00:00:00 GMT", '"other"'
         said = f"add_header Last-Modified '{date}'; add_header ETag '{tag}';"
         world = World(f"server {{ listen 8080; root {self.folder}; location / {{ {said} }} }}")
-        for value, expected in ((date, 206), (tag, 206), ("Thu, 02 Jan 2020 00:00:00 GMT", 200), ('"x"', 200)):
+        for value, expected in (
+            (date, 206),
+            (tag, 206),
+            ("Thu, 02 Jan 2020 00:00:00 GMT", 200),
+            ('"x"', 200),
+        ):
             answer = head(world.ask(get("/a.html", "x", "Range: bytes=0-1", f"If-Range: {value}")))
-            self.assertEqual((answer[0], answer[1]["last-modified"], answer[1]["etag"]), (expected, date, tag))
+            self.assertEqual(
+                (answer[0], answer[1]["last-modified"], answer[1]["etag"]), (expected, date, tag)
+            )
         world = World(f"server {{ listen 8080; root {self.folder}; add_header Last-Modified ''; }}")
         for value in (date, "nonsense"):
-            self.assertEqual(head(world.ask(get("/a.html", "x", "Range: bytes=0-1", f"If-Range: {value}")))[0], 200)
+            self.assertEqual(
+                head(world.ask(get("/a.html", "x", "Range: bytes=0-1", f"If-Range: {value}")))[0], 200
+            )
 
     def test_conditions(self) -> None:
         """304 has neither body nor type, 412 is a page."""
