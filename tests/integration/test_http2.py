@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 from contextlib import suppress
+from time import monotonic
 
 import pytest
 import pytest_twisted
@@ -126,6 +127,15 @@ class Http2Site:
         return path.read_text().splitlines() if path.exists() else []
 
 
+def ask_once(port: int) -> bytes:
+    """The body of one answer, on a connection of its own."""
+    client = Client(port)
+    try:
+        return client.whole(client.begin(b"/said")).body
+    finally:
+        client.close()
+
+
 @with_curl
 @pytest_twisted.ensureDeferred
 async def test_curl(site: Site) -> None:
@@ -219,8 +229,9 @@ async def test_the_worker_goes(site: Site, number: signal.Signals) -> None:
         assert busy.goodbye is not None and busy.goodbye.last_stream_id == asked
         idle.await_(lambda: idle.link.closed, "the end of an idle connection")
         held.answer(b"late")
-        raw = b""
+        raw, end = b"", monotonic() + BOUND
         while not busy.link.closed:
+            assert monotonic() < end, f"the connection is open after {BOUND} s"
             raw += busy.link.read()
         assert raw.endswith(b"late") and b"\0\0\4\0\1" in raw
         for client in clients:
@@ -231,5 +242,5 @@ async def test_the_worker_goes(site: Site, number: signal.Signals) -> None:
     await deferToThread(finish, asked)
     await until(lambda: not any(map(is_running, old)), "the end of the old workers")
     if number == signal.SIGHUP:
-        assert await two.curl("/said") == b"HTTP/2.0 h2c  GET"
+        assert await deferToThread(ask_once, two.plain) == b"HTTP/2.0 h2c  GET"
     held.close()
