@@ -37,10 +37,14 @@ class PidFile(Service):
         self._try()
 
     def _try(self) -> None:
-        """Is there room for a number?  The file stays empty: who waits for a number waits for something in it."""
+        """Is there room for a number?  Who waits for the file, as the tests of nginx do, finds one in it: it stays only
+        where it was before."""
+        there = os.path.lexists(self._path)
         if not self._write(b""):
             self._write(b"\n")
             self._write(b"", 0)
+        if not there:
+            os.unlink(self._path)
 
     def _write(self, data: bytes, size: int | None = None) -> int:
         """Write at the beginning, cut to ``size`` if it is given; how large the file is.  Raises OSError."""

@@ -27,9 +27,9 @@ class PidFileTests(SynchronousTestCase):
         return service
 
     def test_life(self) -> None:
-        """Empty until the process has its final number, then the number and a newline, then gone."""
+        """Not there until the process has its final number, then the number and a newline, then gone."""
         service = PidFile(str(self.path))
-        self.assertEqual(self.path.read_text(), "")
+        self.assertFalse(self.path.exists())
         service.privilegedStartService()
         self.assertEqual(self.path.read_text(), f"{os.getpid()}\n")
         service.startService()
@@ -44,6 +44,14 @@ class PidFileTests(SynchronousTestCase):
             service = self.started()
             self.assertEqual(self.path.read_text(), f"{os.getpid()}\n")
             service.stopService()
+
+    def test_there_before(self) -> None:
+        """A file that was there is tried as well, and stays as it was."""
+        self.path.parent.mkdir()
+        for text in ("", "1\n"):
+            self.path.write_text(text)
+            PidFile(str(self.path))
+            self.assertEqual(self.path.read_text(), text)
 
     def test_somebody_elses(self) -> None:
         """A file that has another number by now, or none, belongs to another process and stays."""

@@ -2,9 +2,9 @@
 
 A :class:`Channel` is everything that a connection depends on: settings, certificate, and the name that is checked and
 said.  Idle connections are used again within their channel alone, and the plain ones have none; sessions are kept by
-channel, too.  :class:`SecuredDial` stands between the dial and the link: a link is made only of a connection whose
-handshake, and certificate, are good.  ``forwards`` takes channels from the plane's :class:`ChannelTable`; ``attempt``
-dials through them.
+channel and server.  :class:`SecuredDial` stands between the dial and the link: a link is made only of a connection
+whose handshake, and certificate, are good.  ``forwards`` takes channels from the plane's :class:`ChannelTable`;
+``attempt`` dials through them.
 """
 
 from __future__ import annotations
