@@ -74,5 +74,7 @@ def warnings(directives: tuple[Directive, ...]) -> Iterator[str]:
             yield f'the "{directive.name}" directive is obsolete, {instead} {place}'
         elif directive.name == "listen" and "http2" in directive.args[1:]:
             yield f'the "listen ... http2" directive is deprecated, use the "http2" directive instead {place}'
+        elif directive.name == "proxy_cache" and directive.args != ("off",):
+            yield f'"proxy_cache" ignored, nothing is cached {place}'
         if directive.block:
             yield from warnings(directive.block)

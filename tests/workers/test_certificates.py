@@ -96,12 +96,14 @@ class ReadingTests(SynchronousTestCase):
     def test_warnings(self) -> None:
         """What is asked for and not done is told with its place."""
         text = "http {\n\nhttp2_max_requests 5;\nserver {\n"
-        text += "listen 443 ssl http2;\n\nhttp2_push on;\n}\n}"
+        text += "listen 443 ssl http2;\n\nhttp2_push on;\n"
+        text += "location / { proxy_cache STATIC; }\nlocation /live { proxy_cache off; }\n}\n}"
         self.assertEqual(
             [*warnings(parse_text(text, "f"))],
             [
                 'the "http2_max_requests" directive is obsolete, use the "keepalive_requests" directive instead in f:3',
                 'the "listen ... http2" directive is deprecated, use the "http2" directive instead in f:5',
                 'the "http2_push" directive is obsolete, ignored in f:7',
+                '"proxy_cache" ignored, nothing is cached in f:8',
             ],
         )

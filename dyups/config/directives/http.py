@@ -11,7 +11,6 @@ from dyups.config.directives.kinds import (
     NOTHING,
     NUMBER,
     OFFSET,
-    ONLY_OFF,
     SIZE,
     TEXT,
     TIME,
@@ -222,7 +221,7 @@ _HARMLESS: tuple[Entry, ...] = (
     harmless("client_body_in_single_buffer", _ANYWHERE, FLAG, _STREAMS),
     harmless("connection_pool_size", _SERVERS, SIZE, "Memory is Python's."),
     harmless("postpone_output", _ANYWHERE, SIZE, _STREAMS),
-    harmless("proxy_cache", _ANYWHERE, ONLY_OFF, "Only ``off``: nothing is cached."),
+    harmless("proxy_cache", _ANYWHERE, TEXT, "Nothing is cached; a start says so."),
     harmless("proxy_request_buffering", _ANYWHERE, FLAG, _STREAMS),
     harmless("request_pool_size", _SERVERS, SIZE, "Memory is Python's."),
     harmless(

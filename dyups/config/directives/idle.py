@@ -1,8 +1,8 @@
 """Directives that only say more about something that is not there, and so change nothing: they are taken.
 
-What would use them is refused by itself, with file and line: ``proxy_cache ZONE``, ``fastcgi_pass``, ``listen … quic``
-and so on (``known``).  So a file with Debian's ``include fastcgi_params`` or ``proxy_cache_bypass`` starts, as long as
-nothing passes requests to a gateway or caches.
+What would use them is refused by itself, with file and line: ``fastcgi_pass``, ``listen … quic`` and so on (``known``);
+of ``proxy_cache ZONE`` a start warns.  So a file with Debian's ``include fastcgi_params`` or ``proxy_cache_bypass``
+starts, as long as nothing passes requests to a gateway.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ ENTRIES: tuple[Entry, ...] = (
         several=True,
     ),
     harmless(
-        "proxy_cache_path", _HTTP, _ARGUMENTS, "``proxy_cache ZONE`` is refused by itself.", several=True
+        "proxy_cache_path", _HTTP, _ARGUMENTS, "Nothing is cached.", several=True
     ),
-    *_idle(_CACHE, "Without ``proxy_cache ZONE``, which is refused, there is nothing to say about it."),
+    *_idle(_CACHE, "Nothing is cached."),
     *_idle(_BROTLI, "Only ``gzip`` is spoken."),
     *_idle(_HTTP3, "HTTP/3 is not spoken."),
     *_idle(_gateways(), "The ``…_pass`` of a gateway is refused by itself."),

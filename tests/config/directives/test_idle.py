@@ -38,7 +38,6 @@ class Idle(SynchronousTestCase):
     def test_what_would_use_them(self) -> None:
         """What would make a difference stops the start as before."""
         for text, error in {
-            "proxy_cache zone;": '"proxy_cache" directive is not supported',
             "fastcgi_pass unix:/s;": '"fastcgi_pass" directive is not supported',
             "grpc_pass a;": '"grpc_pass" directive is not supported',
             "ssi on;": '"ssi" directive is not supported',
