@@ -8,6 +8,7 @@ import pytest
 import pytest_twisted
 
 from tests.integration.running import Site, curl, free_ports
+from tests.integration.test_http2 import with_curl
 
 CONFIG = """
 server {{
@@ -31,7 +32,7 @@ server {{
 SIZE = 250_000
 
 
-@pytest.mark.parametrize("version", ["--http1.1", "--http2-prior-knowledge"])
+@pytest.mark.parametrize("version", ["--http1.1", pytest.param("--http2-prior-knowledge", marks=with_curl)])
 @pytest_twisted.ensureDeferred
 async def test_pace(site: Site, version: str) -> None:
     """A second's worth comes at once, so 250 kB take more than a second at 100 kB a second, whoever sends them."""
