@@ -11,7 +11,7 @@
     rows       a worker's hold on them: requests under way, and failures
     sessions   of ``sticky learn``
 
-Whoever reads changes here trusts nothing that it reads: everything is checked against bounds and checksums, so that a process
-killed at any instruction harms nobody else.  Nothing here knows what a record says.  ``workers`` makes zones,
+Whoever reads changes here trusts nothing that it reads: everything is checked against bounds and checksums, so that a
+process killed at any instruction harms nobody else.  Nothing here knows what a record says.  ``workers`` makes zones,
 ``control.follow`` reads them; ``upstream.sharing`` knows what rows stand for.
 """

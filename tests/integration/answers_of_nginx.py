@@ -157,7 +157,8 @@ PATHS = r"""
 /autoj/ /autox/ /autox/empty/ /autop/ /autop/?callback=f /autop/empty/?x&Callback=a._9 /autop/?callback=
 /autop/?callback=f() /autop/?callback=$f /autop/?callback=%66
 /autor/ /auto/empty/ /autoj/empty/ /typed/a.html /vars /vars/x%20y /%2e%2e/etc /sub/../a.html
-/sub//index.html /./a.html /a%2Ehtml /a.html%00 /shown/a.txt /shown/.html /shown/a.HTML?b.txt /shown/a.html/ /shown/a. /shown/x.y.txt
+/sub//index.html /./a.html /a%2Ehtml /a.html%00 /shown/a.txt /shown/.html /shown/a.HTML?b.txt /shown/a.html/
+/shown/a. /shown/x.y.txt
 /rw/a/b.txt
 """
 

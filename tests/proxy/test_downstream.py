@@ -187,7 +187,9 @@ class TransportTests(SynchronousTestCase):
         """What a connection consists of is freed as it ends, by counting references alone."""
 
         def there() -> int:
-            return sum(isinstance(found, ClientConnection | Exchange | Forwarding) for found in gc.get_objects())
+            return sum(
+                isinstance(found, ClientConnection | Exchange | Forwarding) for found in gc.get_objects()
+            )
 
         world = World(CONFIG)
         gc.collect()

@@ -67,9 +67,7 @@ ENTRIES: tuple[Entry, ...] = (
         "Nothing is loaded; what a module brings is unknown or refused where it is used.",
         several=True,
     ),
-    harmless(
-        "proxy_cache_path", _HTTP, _ARGUMENTS, "Nothing is cached.", several=True
-    ),
+    harmless("proxy_cache_path", _HTTP, _ARGUMENTS, "Nothing is cached.", several=True),
     *_idle(_CACHE, "Nothing is cached."),
     *_idle(_BROTLI, "Only ``gzip`` is spoken."),
     *_idle(_HTTP3, "HTTP/3 is not spoken."),
