@@ -162,6 +162,8 @@ class Http2Connection(Carrier):
             return
         self._begun = 0
         undone = {event.stream_id for event in events if type(event) is StreamReset}
+        for number in undone:  # first: nothing can be sent on them any more, whatever else came before
+            self._take_back(number)
         for event in events:
             react = _REACTIONS.get(type(event))
             if react is not None:
@@ -230,10 +232,12 @@ class Http2Connection(Carrier):
         if stream is not None:
             stream.take(b"", 0, True)
 
-    def _reset_came(self, event: StreamReset, undone: set[int]) -> None:
-        stream = self._streams.get(event.stream_id)
+    def _take_back(self, number: int) -> None:
+        stream = self._streams.get(number)
         if stream is not None:
             stream.over()
+
+    def _reset_came(self, event: StreamReset, undone: set[int]) -> None:
         if not self.guard.reset(self.plane.deadlines.now):
             self._turn_out("client took too many requests back")
 

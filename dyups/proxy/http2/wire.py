@@ -93,6 +93,7 @@ class Http2Wire:
         h2.increment_flow_control_window(_WHOLE_WINDOW - _FIRST_WINDOW)
         h2.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = _UNBOUNDED
         h2.local_settings.acknowledge()
+        _outlive_goodbyes(h2)
         self._goodbye = b""
 
     # -- what the client says ------------------------------------------------------------------------------------
@@ -104,9 +105,6 @@ class Http2Wire:
         except ProtocolError as error:
             raise Broken(str(error)) from None
         self._check_size()
-        if self._h2.state_machine.state is ConnectionState.CLOSED:
-            # The client begins nothing more, but wants its answers.
-            self._h2.state_machine.state = ConnectionState.SERVER_OPEN
         return events
 
     def _check_size(self) -> None:
@@ -155,3 +153,20 @@ class Http2Wire:
             data += self._goodbye
             self._goodbye = b""
         return data
+
+
+def _outlive_goodbyes(h2: H2Connection) -> None:
+    """A client that says GOAWAY begins nothing more, but wants its answers, and what makes room for them follows.
+
+    The library would throw away what is not sent yet, and take whatever comes behind it for a mistake.
+    """
+    came: Any = h2._frame_dispatch_table[GoAwayFrame]
+    state = h2.state_machine
+
+    def goodbye_came(frame: GoAwayFrame) -> Any:
+        found = came(frame)
+        state.state = ConnectionState.SERVER_OPEN
+        return found
+
+    h2._frame_dispatch_table[GoAwayFrame] = goodbye_came
+    h2.clear_outbound_data_buffer = lambda: None  # type: ignore[method-assign]

@@ -305,6 +305,48 @@ class Ends(SynchronousTestCase):
         self.assertEqual((asker.answer(number).body, asker.answer(number).ended), (b"a", True))
         self.assertTrue(asker.wire.closed)
 
+    def test_the_client_says_more_behind_its_goodbye(self) -> None:
+        """It makes room for the answer that it waits for, in the same breath."""
+        world = World(PROXY % "")
+        asker = Asker(world, eager=False)
+        number = asker.begin()
+        world.servers[0].say(b"HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n" + b"x" * 70000)
+        asker.h2.increment_flow_control_window(70000)
+        asker.h2.increment_flow_control_window(70000, number)
+        asker.wire.say(frame(7, 0, 0, struct.pack(">II", 0, 0)) + asker.h2.data_to_send())
+        asker.send()
+        self.assertEqual((len(asker.answer(number).body), asker.answer(number).ended), (70000, True))
+        self.assertTrue(asker.wire.closed)
+
+    def test_a_goodbye_takes_no_answer_away(self) -> None:
+        """One that is made already, and not sent yet, goes out."""
+        world = World(ECHO % "")
+        asker = Asker(world)
+        number = asker.begin(send=False)
+        much = b"".join(frame(6, 0, 0, bytes(8)) for _ in range(2000))
+        asker.send(asker.h2.data_to_send() + much + frame(7, 0, 0, struct.pack(">II", 0, 0)))
+        self.assertEqual((asker.answer(number).body, asker.answer(number).ended), (b"1 1", True))
+
+    def test_a_request_that_is_taken_back_behind_more_room(self) -> None:
+        """Nothing more is sent on it, and its neighbour goes on: its window may have opened with the other's."""
+        for opens in (
+            lambda h2: h2.increment_flow_control_window(9000, 1),
+            lambda h2: h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 1 << 20}),
+        ):
+            world = World(PROXY % "")
+            asker = Asker(world, eager=False)
+            numbers = asker.begin(), asker.begin()
+            self.assertEqual(numbers, (1, 3))
+            for server in world.servers:
+                server.say(b"HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\n" + b"x" * 90000)
+            asker.h2.increment_flow_control_window(1 << 20)
+            asker.h2.increment_flow_control_window(1 << 20, 3)
+            opens(asker.h2)
+            asker.h2.reset_stream(1)
+            asker.send()
+            self.assertEqual((len(asker.answer(3).body), asker.answer(3).ended), (90000, True))
+            self.assertFalse(asker.wire.closed)
+
     def test_the_client_leaves(self) -> None:
         """All servers are let go of."""
         world = World(PROXY % "")
