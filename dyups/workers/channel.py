@@ -97,7 +97,7 @@ class End(amp.AMP):
         if self._held:
             self.hold(data)
             self.flush()
-        else:
+        elif self.ended is None:
             self.transport.write(data)  # type: ignore[union-attr]
 
     def hold(self, data: bytes) -> None:
@@ -105,9 +105,10 @@ class End(amp.AMP):
         self._held += data
 
     def flush(self) -> None:
-        """Send what is held."""
+        """Send what is held, if there is still somebody to send it to."""
         held, self._held = self._held, b""
-        self.transport.write(held)  # type: ignore[union-attr]
+        if self.ended is None:
+            self.transport.write(held)  # type: ignore[union-attr]
 
     def take(self, kind: int, content: bytes) -> None:
         """A frame that is no box of AMP."""

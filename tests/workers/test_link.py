@@ -139,6 +139,16 @@ class LinkTests(SynchronousTestCase):
         self.master.connectionLost(Failure(ConnectionDone()))
         self.failureResultOf(self.master.apply(1), ConnectionDone)
 
+    def test_outcome_for_nobody(self) -> None:
+        """What became of a change whose worker is gone is told to nobody, and troubles nobody."""
+        asked: Deferred[Outcome] = Deferred()
+        self.patch(self.at_master, "update", lambda *_: asked)
+        self.worker.update(1, "a", "b", ALWAYS)
+        self.pump.flush()
+        self.master.connectionLost(Failure(ConnectionDone()))
+        asked.callback(Outcome())
+        self.successResultOf(asked)
+
     def test_in_order(self) -> None:
         """Whatever is said, in frames or in boxes, arrives in the order in which it was said."""
         self.worker.update(1, "a", "b", ALWAYS)
