@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, maybeDeferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.iweb import IAgent, IResponse
@@ -33,10 +32,15 @@ class Fetcher:
 
     def __call__(self, staple: Staple) -> None:
         """Ask the responder of ``staple``; what went wrong is in the error log."""
-        agent = self._agent = self._agent or _agent(self._reactor)
-        asked: Deferred[IResponse] = agent.request(b"GET", staple.request.encode("ascii"))
+        # What is wrong with a URL an agent may raise at once, and a handshake would fail of it.
+        asked: Deferred[IResponse] = maybeDeferred(self._ask, staple)
         read: Deferred[bytes] = asked.addCallback(_read).addTimeout(TIMEOUT, self._reactor)
         read.addCallback(staple.accept, time.time()).addErrback(_failed, staple)
+
+    def _ask(self, staple: Staple) -> Deferred[IResponse]:
+        agent = self._agent = self._agent or _agent(self._reactor)
+        asked: Deferred[IResponse] = agent.request(b"GET", staple.request.encode())
+        return asked
 
 
 def _agent(reactor: Any) -> IAgent:
@@ -84,13 +88,15 @@ class _Body(Protocol):
         self._drop()
 
     def _drop(self) -> None:
-        transport: Any = self.transport
-        transport.abortConnection()
+        producer: Any = self.transport
+        producer.stopProducing()  # all that Twisted's client has in the place of a transport
 
 
 def _failed(failure: Failure, staple: Staple) -> None:
-    late = failure.check(TimeoutError) is not None
+    failure = getattr(failure.value, "reasons", (failure,))[0]  # an agent's ResponseNeverReceived has them
+    late = failure.check(TimeoutError, CancelledError) is not None
     reason = "OCSP responder timed out" if late else str(failure.value) or type(failure.value).__name__
     staple.failed(time.time())
-    where = f'responder: {urlsplit(staple.url).netloc}, certificate: "{staple.source}"'
+    responder = staple.url.partition("//")[2].partition("/")[0]
+    where = f'responder: {responder}, certificate: "{staple.source}"'
     complain("error", f"{reason} while requesting certificate status, {where}")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost, ConnectionRefusedError
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
-from twisted.web.client import Agent, ResponseDone
+from twisted.web.client import Agent, ResponseDone, ResponseNeverReceived
 
 from dyups.tls.stapling import NotStapled, Staple
 from dyups.workers.stapling import MOST, TIMEOUT, Fetcher
@@ -47,8 +47,8 @@ class FakeResponse:
         self.body = protocol
         protocol.makeConnection(self)
 
-    def abortConnection(self) -> None:
-        """Nobody wants it any more."""
+    def stopProducing(self) -> None:
+        """Nobody wants it any more: Twisted's client gives bodies no transport, but a producer."""
         self.aborted = True
         self.body.connectionLost(Failure(ConnectionLost()))
 
@@ -110,10 +110,32 @@ class FetcherTests(SynchronousTestCase):
         self.answer.errback(ConnectionRefusedError())
         self.failed("Connection was refused by other side.")
 
+    def test_no_url(self) -> None:
+        """An agent that refuses a responder's URL at once: the handshake that asks goes on."""
+        for url in ("http://ocsp.test:81/a b", "http://ocsp.test:81/é"):
+            self.staple.url = url
+            self.staple.heard.clear()
+            self.lines.clear()
+            Fetcher(self.clock, Agent(self.clock))(self.staple)
+            self.failed("'")
+        self.staple.url = "http://[::1/"
+        Fetcher(self.clock, Agent(self.clock))(self.staple)
+        self.assertIn("responder: [::1,", self.lines[-1][1])
+
     def test_late(self) -> None:
         """No answer in time."""
         self.clock.advance(TIMEOUT)
         self.failed("OCSP responder timed out")
+
+    def test_agents_words(self) -> None:
+        """What an agent says when nothing came, or was not waited for any longer, is said as anything else is."""
+        for reason, words in (
+            (CancelledError(), "OCSP responder timed out"),
+            (ConnectionLost(), "Connection to the other side was lost in a non-clean fashion."),
+        ):
+            self.setUp()
+            self.answer.errback(ResponseNeverReceived([Failure(reason)]))
+            self.failed(words)
 
     def test_late_body(self) -> None:
         """A body that does not end in time is not waited for."""
