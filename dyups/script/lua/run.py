@@ -33,7 +33,8 @@ class End:
     """How a script ended.
 
     ``kind`` is ``done`` (it returned), ``error``, or what it called last: ``exit``, ``exec``, ``redirect``, ``jump``
-    (``ngx.req.set_uri`` with a jump), ``eof`` (it returned after ``ngx.eof``), ``gone`` (nobody waits any more).
+    (``ngx.req.set_uri`` with a jump), ``eof`` (it returned after ``ngx.eof``), ``late`` (an error after ``ngx.eof``:
+    the request is over, its connection may serve another one), ``gone`` (nobody waits any more).
     """
 
     kind: str
@@ -83,7 +84,7 @@ class Run:
     def abort(self, reason: str) -> None:
         """End it while it waits, as an error."""
         if not self.over:
-            self._stop(End("error", (reason.encode(),)))
+            self._stop(End("late" if self._eof else "error", (reason.encode(),)))
 
     def cancel(self) -> None:
         """Nobody waits for it any more."""
@@ -113,7 +114,9 @@ class Run:
         if what in _ENDS:
             if what not in ("done", "error"):
                 self.machine.drop(self._thread)
-            self._end(End("eof" if self._eof and what != "error" else what, values))
+            if self._eof:
+                what = "late" if what == "error" else "eof"
+            self._end(End(what, values))
             return None
         self._came = None
         _WAITS[what](self, *values)

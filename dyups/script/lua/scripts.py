@@ -177,7 +177,7 @@ class LuaScripts:
     ) -> Run:
         def ended(run: Run, end: End) -> None:
             self._waiting.discard(run)
-            if end.kind == "error" and "not enough memory" in end.words:
+            if end.kind in ("error", "late") and "not enough memory" in end.words:
                 self._tight = True
             finished(end)
 

@@ -28,6 +28,7 @@ from dyups.script.lua.scripts import LuaScripts
 
 #: ``ngx.exit`` of these closes the connection without an answer.
 _SILENT = (444, 499)
+_ABORTED = "lua entry thread aborted: runtime error: "
 
 
 class HeldBody:
@@ -241,7 +242,9 @@ def conclude(asked: Asked, end: End, code: LuaCode) -> int:
         case "redirect":
             _redirect(asked, *end.values)
         case "error":
-            _fail(asked, f"lua entry thread aborted: runtime error: {end.words}")
+            _fail(asked, f"{_ABORTED}{end.words}")
+        case "late":
+            complain_lines("error", _ABORTED, end.words, ", context: ngx.eof")
     return DONE
 
 

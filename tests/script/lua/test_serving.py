@@ -221,6 +221,37 @@ class EndTests(LuaCase):
         world.clock.advance(1)
         self.assertEqual(self.log.count("false"), 2)
 
+    def test_error_after_eof(self) -> None:
+        """It is nobody's: not that of the next request of the connection, which goes on, nor of a client that left."""
+        world = self.world(
+            """upstream b { server 127.0.0.1:1; }
+               server { location /b { proxy_pass http://b; }
+                        location / { content_by_lua_block {
+                          ngx.say("a") ngx.eof() ngx.sleep(1) error("late one") } } }"""
+        )
+        stays, leaves = world.client(), world.client()
+        for wire in (stays, leaves):
+            wire.say(GET)
+        leaves.hang_up()
+        stays.read()
+        stays.say(b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n")
+        world.clock.advance(1)
+        self.assertEqual(self.log.count("late one"), 2)
+        self.assertEqual(self.log.count("context: ngx.eof"), 2)
+        world.servers[0].say(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
+        self.assertTrue(stays.read().endswith(b"\r\n\r\nx"))
+
+    def test_ends_after_eof(self) -> None:
+        """A script that exits, or redirects, once its client has gone, just ends."""
+        for last in ("ngx.exit(500)", "ngx.redirect('/x')", "ngx.exec('/x')", "ngx.flush(true)", "ngx.eof()"):
+            script = f"ngx.say(1) ngx.eof() ngx.sleep(1) {last}"
+            world = self.world(f"server {{ location / {{ content_by_lua_block {{ {script} }} }} }}")
+            wire = world.client()
+            wire.say(GET)
+            wire.hang_up()
+            world.clock.advance(1)
+            self.assertEqual(world.clock.getDelayedCalls()[1:], [])
+
 
 class PhaseTests(LuaCase):
     """``rewrite_by_lua``, ``access_by_lua`` and ``log_by_lua``."""
