@@ -170,15 +170,17 @@ class Group:
         Where nobody at all may be asked, those that are out for their failures are all tried again.
         """
         peer: Peer | None = self._balancer.pick(exchange, tried, now)
-        if peer is not None:
-            return peer
-        if self._backup_balancer is not None:
+        if peer is None and self._backup_balancer is not None:
             peer = self._backup_balancer.pick(exchange, tried, now)
-        if peer is None and not tried and forgive(self.all_peers(), now):
+        if peer is not None:
+            if peer.row is not None and self.shared is None:
+                peer.row.more()  # it is shared by the group that has replaced this one
+            return peer
+        if not tried and forgive(self.all_peers(), now):
             if self.shared is not None:
                 self.shared.forgive()
             return self.pick(exchange, tried, now)
-        return peer
+        return None
 
     def retire(self) -> None:
         """The upstream was deleted: nothing new is sent to its servers."""

@@ -69,6 +69,23 @@ class ChangeTests(SharingCase):
         peer.ended()
         self.assertEqual(peer.active, 0)
 
+    def test_chosen_before_the_zone_came(self) -> None:
+        """A request that began before there was a zone, and chooses after that, counts as others do."""
+        one, two = self.two(upstream(server(1, max_conns=2), server(2, max_conns=2, backup=True)))
+        old = one.group
+        self.say(zoned(server(1, max_conns=2), server(2, max_conns=2, backup=True)))
+        for expected in (1, 1, 2, 2):
+            peer = old.pick({}, NONE, 0.0)
+            assert peer is not None
+            peer.active += 1
+            self.assertEqual(peer.spec.port, expected)
+        self.assertEqual(two.ports(1), [None])
+        for peer in one.group.all_peers():
+            peer.ended()
+            peer.ended()
+        rows = [self.ledger.find(key) for key in server_keys(one.group)]
+        self.assertEqual([self.ledger.total(row) for row in rows], [0, 0])
+
     def test_removed(self) -> None:
         """A server that is removed keeps its row while requests are under way; then the row is free."""
         one, _ = self.two(zoned(1, 2))
