@@ -7,7 +7,7 @@ from pathlib import Path
 
 from treq.testing import RequestTraversalAgent
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, execute
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
@@ -18,6 +18,7 @@ from dyups.client import Client
 from dyups.embed import Embedded
 from dyups.errors import ConfigError
 from dyups.script import here
+from dyups.workers import storing
 from tests.client.service import Flushed, client_of
 from tests.workers.test_process import Reactor
 
@@ -29,6 +30,7 @@ class EmbeddedCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.patch(here, "_present", [])
+        self.patch(storing, "DiskThread", lambda reactor: execute)
         self.reactor = Reactor()
         self.prefix = os.path.abspath(self.mktemp())
         Path(self.prefix).mkdir()

@@ -162,6 +162,13 @@ class PhasedClient(ClientSide, Protocol):
         """What ``before`` waited for has come: ``sink`` takes the rest of the request's body."""
         ...
 
+    def pass_body(self, data: bytes, ended: bool) -> None:
+        """A piece of the request's body that was kept elsewhere, for whoever serves the request by now.
+
+        It goes no further where the request has been sent elsewhere without its body.
+        """
+        ...
+
     def locate_again(self, body: bytes, ended: bool) -> BodySink:
         """The path was rewritten: find its location, and who takes the body."""
         ...

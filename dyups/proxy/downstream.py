@@ -134,7 +134,7 @@ class ClientConnection(ClientPhases):
         elif state in (BUSY, HEAD):
             self._ahead += data
             if len(self._ahead) > MOST_AHEAD:
-                self.pause_body()
+                self._pause_ahead()
         elif state == TUNNEL:
             self._sink.take_body(data, False)
         elif state == LINGER:
@@ -153,7 +153,7 @@ class ClientConnection(ClientPhases):
         waits = self.state == BUSY or self.write_blocked
         if self.state in (HEAD, BUSY):
             if waits and len(self._ahead) > MOST_AHEAD:
-                self.pause_body()
+                self._pause_ahead()
             else:
                 self.resume_body()
 

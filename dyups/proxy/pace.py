@@ -48,6 +48,7 @@ class ClientPace:
         "_linger_until",
         "_local_address",
         "_number",
+        "_overfull",
         "_paused",
         "_requests",
         "_since",
@@ -90,6 +91,8 @@ class ClientPace:
         self._linger_until = 0.0
         """In LINGER: when to end it; NEVER while what was written is still going out, 0 where nothing is waited for."""
         self._local_address: tuple[bytes, int] | None = None
+        self._overfull = False
+        """While ``_paused``: it is for what came ahead alone, and whoever takes the body wants more."""
         self._paused = False
         self._requests = 0
         self._ahead_of = -1
@@ -199,6 +202,7 @@ class ClientPace:
 
     def pause_body(self) -> None:
         """Read nothing from the client for now; meanwhile it is not the client that is slow."""
+        self._overfull = False
         if not self._paused and self.state != GONE:
             self._paused = True
             if self.state == BODY and not self.write_blocked:
@@ -207,7 +211,13 @@ class ClientPace:
 
     def body_paused(self) -> bool:
         """See :class:`~dyups.proxy.client.PhasedClient`."""
-        return self._paused
+        return self._paused and not self._overfull
+
+    def _pause_ahead(self) -> None:
+        """Too much came ahead."""
+        if not self._paused:
+            self.pause_body()
+            self._overfull = True
 
     def resume_body(self) -> None:
         """Read from the client again."""

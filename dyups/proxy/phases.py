@@ -115,6 +115,11 @@ class ClientPhases(ClientAnswers):
             if self._paused and self.state == BODY:
                 self.resume_body()
 
+    def pass_body(self, data: bytes, ended: bool) -> None:
+        """See :class:`~dyups.proxy.client.PhasedClient`."""
+        if self.exchange.head.has_body():
+            self._sink.take_body(data, ended)
+
     def _moved(self, sink: BodySink) -> None:
         """``sink`` serves a request that came from within, maybe while the one before it is still being begun."""
         if self._answered or self.state == GONE:

@@ -234,6 +234,9 @@ class SubRequest:
         """All of it is there."""
         return False
 
+    def pass_body(self, data: bytes, ended: bool) -> None:
+        """None of it was kept elsewhere."""
+
     def pause_body(self) -> None:
         """Nothing more comes."""
 

@@ -19,7 +19,6 @@ from dyups.proxy.exchange import Exchange
 from dyups.proxy.passage import Passage
 from dyups.proxy.plane import DataPlane, complain, system_words
 from dyups.proxy.rewrite.verdicts import DONE, NEXT, WAIT
-from dyups.proxy.serving import DISCARD
 
 #: Where ``exchange.user`` has the file's name (``$request_body_file``); no variable can have this name.
 BODY_FILE: Final = "request body file"
@@ -100,7 +99,6 @@ class _Spool:
         self._busy = False
         """A thread uses the descriptor."""
         self._over = False
-        self._sink: BodySink = DISCARD
 
     # -- to the file ---------------------------------------------------------------------------------------------------
 
@@ -139,8 +137,7 @@ class _Spool:
     # -- from the file -------------------------------------------------------------------------------------------------
 
     def _feed(self, sink: BodySink) -> None:
-        """Give the body to ``sink``, as if it came now."""
-        self._sink = sink
+        """Give the body to ``sink``, or whoever serves later, as if it came now."""
         self._later(0)
 
     def _later(self, seconds: float) -> None:
@@ -159,7 +156,7 @@ class _Spool:
         assert isinstance(data, bytes)
         self._position += len(data)
         ended = not data or self._position >= self._size
-        self._sink.take_body(data, ended)
+        self._client.pass_body(data, ended)
         if not ended:
             self._later(0)
 

@@ -83,6 +83,39 @@ class BodyFileTests(SynchronousTestCase):
         self.assertEqual(head(client.read())[0], 200)
         self.assertEqual(unrest(world), [])
 
+    def test_much_behind_it(self) -> None:
+        """Requests that follow, more than are taken in ahead, do not keep the body from the server."""
+        world = self.world()
+        client = world.client(high=1 << 20)
+        client.say(post(LONG))
+        for _ in range(30):
+            client.say(get("/echo", "x", "X: " + "x" * 3000))
+        body = self.settle(world).partition(b"\r\n\r\n")[2]
+        self.assertEqual(body, LONG)
+        world.servers[0].say(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        self.assertEqual(client.read().count(b"HTTP/1.1 200 OK"), 31)
+
+    def test_sent_elsewhere_meanwhile(self) -> None:
+        """A request that goes elsewhere without its body has none: no byte of it may pass for another request."""
+        for way in ("HTTP/1.1 500 X\r\n", "HTTP/1.1 200 OK\r\nX-Accel-Redirect: @two\r\n"):
+            world = World(
+                "upstream one { server 127.0.0.1:9001; } upstream two { server 127.0.0.1:9002; }"
+                "server { listen 8080; client_max_body_size 10m; proxy_intercept_errors on;"
+                f"client_body_in_file_only clean; client_body_temp_path {self.folder};"
+                "location / { proxy_pass http://one; error_page 500 @two; }"
+                "location @two { proxy_pass http://two; } }"
+            )
+            client = world.client()
+            client.say(post(LONG))
+            world.clock.advance(0.02)
+            self.assertLess(len(world.servers[0].got), len(LONG))
+            world.servers[0].say(way.encode() + b"Content-Length: 0\r\n\r\n")
+            asked = self.settle(world, world.servers[1])
+            self.assertEqual(asked.partition(b"\r\n\r\n")[2], b"")
+            world.servers[1].say(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            self.assertEqual(head(client.read())[0], 200)
+            self.assertEqual((unrest(world), self.files()), ([], []))
+
     def test_chunked(self) -> None:
         """A chunked body is in the file without its chunks, and is passed on in chunks."""
         world = self.world()
