@@ -102,7 +102,7 @@ class BodyFileTests(SynchronousTestCase):
                 "upstream one { server 127.0.0.1:9001; } upstream two { server 127.0.0.1:9002; }"
                 "server { listen 8080; client_max_body_size 10m; proxy_intercept_errors on;"
                 f"client_body_in_file_only clean; client_body_temp_path {self.folder};"
-                "location / { proxy_pass http://one; error_page 500 @two; }"
+                "location / { proxy_pass http://one; error_page 500 =200 @two; }"
                 "location @two { proxy_pass http://two; } }"
             )
             client = world.client()
