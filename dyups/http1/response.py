@@ -61,6 +61,7 @@ class ResponseHead:
         "fields",
         "keep_alive",
         "length",
+        "length_line",
         "marked",
         "minor",
         "sent_on",
@@ -85,6 +86,8 @@ class ResponseHead:
         """There is a field that tells the proxy something, or that a location may want to change."""
         self.length = 0
         """Bytes of the head with its empty line."""
+        self.length_line = b""
+        """The line that tells ``content_length``, with its line end; empty where there is none."""
 
     def value(self, name: bytes) -> bytes:
         """The value of the field called ``name`` (lower case), repeats joined by ``, ``; empty if absent."""
@@ -185,6 +188,7 @@ def _settle_length(head: ResponseHead, field: Field) -> None:
     head.content_length = length(field.value)
     if head.content_length < 0:
         raise BadResponse("upstream sent invalid content-length")
+    head.length_line = b"Content-Length: %d\r\n" % head.content_length
 
 
 def _settle_coding(head: ResponseHead, codings: list[bytes]) -> None:

@@ -58,6 +58,7 @@ class HookedResponse:
         new = ResponseHead(StatusLine(head.minor, head.status, head.status_line))
         new.fields = self._fields
         new.content_length = head.content_length
+        new.length_line = head.length_line
         new.chunked = head.chunked
         new.keep_alive = head.keep_alive
         new.upgrade = head.upgrade

@@ -92,6 +92,7 @@ class HeadTests(SynchronousTestCase):
         self.assertEqual((found.status, found.status_line, found.minor), (200, b"HTTP/1.1 200 OK", 1))
         self.assertEqual(found.sent_on, b"Set-Cookie: a\r\nx_odd!: y\r\nSet-Cookie: b\r\n")
         self.assertEqual((found.content_length, found.chunked, found.keep_alive), (12, False, True))
+        self.assertEqual(found.length_line, b"Content-Length: 12\r\n")
         self.assertEqual(
             (found.value(b"set-cookie"), found.value(b"server"), found.value(b"z")), (b"a, b", b"x", b"")
         )
@@ -125,6 +126,7 @@ class HeadTests(SynchronousTestCase):
         """chunked in any case is the one coding we know."""
         found = read(b"transfer-encoding: Chunked")
         self.assertEqual((found.chunked, found.content_length, found.sent_on), (True, -1, b""))
+        self.assertEqual(found.length_line, b"")
 
     def test_upgrade(self) -> None:
         """The protocol that is switched to is told apart from the lines."""

@@ -228,7 +228,7 @@ class Relay(Pairing):
         if head.content_length >= 0:
             adds = exchange.route.adds
             if adds is None or self._taker is not None or not adds.trails(exchange, exchange.status):
-                return b"Content-Length: %d\r\n" % head.content_length
+                return head.length_line
         elif (
             self._taker is not None
             or exchange.head.minor != 1
