@@ -72,9 +72,11 @@ class Substitute:
         self._held = b""
         out: list[bytes] = []
         at = 0
-        while self._search is not None:
-            open_from = len(data) if how == END else self._search.open_from(data, at)
-            match = self._search.find(data, at)
+        asked, open_from = None, len(data)
+        while (search := self._search) is not None:
+            if how != END and (search is not asked or open_from < at):  # no place is looked at twice
+                asked, open_from = search, search.open_from(data, at)
+            match = search.find(data, at)
             if match is None or match.start() >= open_from:
                 out.append(data[at:open_from])
                 self._held = data[open_from:]

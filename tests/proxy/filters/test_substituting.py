@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from unittest import mock
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dyups.http1.chunked import ChunkedReader
 from dyups.proxy.filters.coding import END, FLUSH, code
-from dyups.proxy.filters.substituting import Substitute
+from dyups.proxy.filters.substituting import Search, Substitute
 from tests.proxy.conversation import World, get, head, unrest
 from tests.proxy.filters.test_gzipping import ASKS, body_of
 
@@ -62,6 +63,15 @@ class Replacing(SynchronousTestCase):
         self.assertEqual(coder.feed(b"dies <", FLUSH), b"</bodies ")
         self.assertEqual(coder.feed(b"/BODY> more", FLUSH), b"! more")
         self.assertEqual(coder.feed(b"</", FLUSH) + coder.feed(b"", END), b"</")
+
+    def test_the_end_is_looked_at_once(self) -> None:
+        """Not again for each text that is found before it: a page full of them would keep the process busy."""
+        begun = b"a" * 900
+        coder = substitute({b"ab": b"", begun + b"c": b"!"})
+        with mock.patch.object(Search, "open_from", autospec=True, side_effect=Search.open_from) as looked:
+            self.assertEqual(coder.feed(b"ab" * 10000 + begun, FLUSH), b"")
+        self.assertEqual(looked.call_count, 1)
+        self.assertEqual(coder.feed(b"c", END), b"!")
 
     def test_asked_once(self) -> None:
         """What stands in place of a text is found out when it is there, and once."""
