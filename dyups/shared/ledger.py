@@ -177,12 +177,8 @@ class Ledger(Pages):
 
     def _new(self, digest: bytes, area: int) -> int:
         self._collect()
-        if self._free:
-            row = self._free.pop()
-        elif self._rows < self.most:
-            row = self._rows
-            self._rows += 1
-        else:
+        row = self._unused()
+        if row < 0:
             return -1
         start = self.at(row)
         try:
@@ -195,6 +191,19 @@ class Ledger(Pages):
         _AREA.pack_into(self._view, start + AREA, place, area)
         self.directory.add(digest, row)  # from here on readers find it
         return row
+
+    def _unused(self) -> int:
+        """A row that nobody counts in; -1 where there is none.
+
+        In one that is free a request may count yet that has the upstream of long ago, and goes on to another server.
+        """
+        for place in reversed(range(len(self._free))):
+            if not self._busy(self._free[place]):
+                return self._free.pop(place)
+        if self._rows == self.most:
+            return -1
+        self._rows += 1
+        return self._rows - 1
 
     def _new_area(self, size: int) -> int:
         """Behind everything: a place is not used twice, for its memory has been given back."""

@@ -81,6 +81,20 @@ class RowTests(LedgerCase):
         self.now += QUARANTINE
         self.assertEqual(self.ledger.row(b"new"), 3)
 
+    def test_counted_late(self) -> None:
+        """Nor is one that is free, and in which somebody counts who began before it was: he ends as he began."""
+        column = self.column()
+        for number in range(8):
+            self.ledger.row(b"%d" % number)
+        self.ledger.let_go([b"3", b"4"])
+        self.now += QUARANTINE
+        self.assertEqual(self.ledger.row(b"new"), 4)
+        column.cells[column.cell(3)] += 1
+        self.assertEqual(self.ledger.row(b"newer"), -1)
+        column.cells[column.cell(3)] -= 1
+        self.assertEqual(self.ledger.row(b"newer"), 3)
+        self.assertEqual(self.ledger.total(3), 0)
+
     def test_back_again(self) -> None:
         """A key that comes back soon has its row, with the requests under way and without the failures."""
         column = self.column()
