@@ -226,14 +226,16 @@ class Child(ProcessProtocol):
         if self.stage not in (Stage.STARTING, Stage.CATCHING_UP) or self._link is None:
             return
         truth = self._home.truth()
-        if state == truth:
+        followed = self._asked == truth.sequence
+        # A reload has made another map, by which the others of its crew do not go either until they are relieved.
+        if state == truth or (followed and not self._home.comparable()):
             self._asked = None
             self.stage = Stage.ACCEPTING
             if verdicts := self._home.verdicts():
                 self._link.judge(truth.sequence, verdicts)
             self._link.accept()
             self._home.accepting(self)
-        elif self._asked == truth.sequence:
+        elif followed:
             self.replace(f"has another map ({_shown(state)}, not {_shown(truth)})")
         else:
             self.stage = Stage.CATCHING_UP

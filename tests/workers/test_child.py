@@ -92,6 +92,17 @@ class BeforeServingTests(ChildCase):
         self.assertEqual(self.process.signals, [KILL])
         self.assertIn("another map", self.said[0][1])
 
+    def test_reload_meanwhile(self) -> None:
+        """A reload has made another map: one that began before it serves by its own, as the others of its crew do."""
+        self.home.may_compare = False
+        self.child.ready(State(6, 999))
+        self.assertEqual(self.link.said, [("apply", 7)])
+        self.home.state = State(8, 1008)
+        self.link.asked[0].callback(State(6, 999))
+        self.assertEqual(self.link.said, [("apply", 7), ("apply", 8)])
+        self.link.asked[1].callback(State(8, 999))
+        self.assertEqual((self.link.said[-1], self.process.signals), ("accept", []))
+
     def test_changes_do_not_wait(self) -> None:
         """A change does not wait for a worker that accepts nothing yet."""
         self.assertIsNone(self.child.ring(8))
