@@ -42,6 +42,8 @@ class AnswerHead:
         name, _, value = line.partition(b":")
         name, value = name.lower(), value.strip(b" \t")
         if name == b"content-length":
+            if not value.isdigit():
+                return  # not the framing: what add_header adds
             self.length = int(value)
         elif name in _OF_CONNECTIONS:
             self.chunked = self.chunked or name == b"transfer-encoding"

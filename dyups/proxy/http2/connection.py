@@ -56,6 +56,7 @@ class Http2Connection(Carrier):
         "_gathered",
         "_highest",
         "_leaving",
+        "_opened",
         "_over",
         "_reading",
         "_streams",
@@ -92,6 +93,8 @@ class Http2Connection(Carrier):
         self._reading = False
         self._leaving = False
         self._over = False
+        self._opened = False
+        """There may be room for all streams: once for however many frames said so."""
         deadlines = self.plane.deadlines
         self.deadline = deadlines.now + terms.routes.header_timeout
         deadlines.forget(face)
@@ -170,6 +173,9 @@ class Http2Connection(Carrier):
                 react(self, event, undone)
                 if self._over:
                     return
+        if self._opened:
+            self._opened = False
+            self._send_all()
         if guard.floods():
             self._turn_out("http2 flood detected")
 
@@ -244,14 +250,14 @@ class Http2Connection(Carrier):
     def _window_opened(self, event: WindowUpdated, undone: set[int]) -> None:
         stream = self._streams.get(event.stream_id or 0)
         if not event.stream_id:
-            self._send_all()
+            self._opened = True
         elif stream is not None:
             stream.send_all()
             stream.keep_pace()
 
     def _settings_came(self, event: RemoteSettingsChanged, undone: set[int]) -> None:
         """The windows of all streams may have opened."""
-        self._send_all()
+        self._opened = True
 
     def _settings_known(self, event: SettingsAcknowledged, undone: set[int]) -> None:
         self._acknowledged = True

@@ -117,7 +117,8 @@ class Http2Stream:
         if self._chunked:
             data = (chunk(data) if data else b"") + (LAST_CHUNK if ended else b"")
         if self._paused:
-            self._held.append((data, size))
+            if data or size or ended:  # an empty frame takes no window: there may be any number of them
+                self._held.append((data, size))
         else:
             self._deliver(data, size)
 

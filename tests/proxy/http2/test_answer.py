@@ -36,6 +36,12 @@ class Heads(SynchronousTestCase):
         reader, _ = read(_HEAD + b'a"b: c\r\nd(): e\r\nContent-Length: 0\r\n\r\n')
         self.assertEqual([name for name, _ in reader.heads[0].fields][2:], [b"content-length"])
 
+    def test_a_length_that_is_none(self) -> None:
+        """What ``add_header Content-Length`` may say is nothing to stumble over."""
+        reader, body = read(_HEAD + b"Content-Length: 2\r\nContent-Length: x\r\n\r\nab")
+        self.assertEqual(reader.heads[0].fields[2:], [(b"content-length", b"2")])
+        self.assertEqual((body, reader.ended), (b"ab", True))
+
     def test_early_hints(self) -> None:
         """Heads of 1xx come before the one that counts."""
         reader, body = read(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from unittest import mock
 
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
@@ -53,6 +54,17 @@ class Streams(SynchronousTestCase):
         self.assertEqual(connections(world.plane)["waiting"], 2)
         other.wire.hang_up()
         self.assertEqual((counters.active, connections(world.plane)["waiting"]), (1, 1))
+
+    def test_much_room_at_once(self) -> None:
+        """However often a client says that there is more room, all streams are looked through once for what it says."""
+        world = World(PROXY % "")
+        asker = Asker(world, eager=False)
+        asker.begin()
+        asker.begin()
+        room = frame(8, 0, 0, struct.pack(">I", 1)) + frame(4, 0, 0, struct.pack(">HI", 4, 70000))
+        with mock.patch.object(Http2Connection, "_send_all") as looked:
+            asker.wire.say(room * 100)
+        self.assertEqual(looked.call_count, 1)
 
     def test_settings(self) -> None:
         """The client is told what it may do."""

@@ -178,6 +178,26 @@ class Bodies(SynchronousTestCase):
         self.assertEqual(got.count(b"x"), sent)
         self.assertGreater(asker.h2.local_flow_control_window(number), 16384)
 
+    def test_empty_pieces_do_not_pile_up(self) -> None:
+        """They take nothing of the window, so nothing else bounds how many of them wait for the server."""
+        world = proxying(server="client_max_body_size 0;", high=1000)
+        asker = Asker(world)
+        number = asker.begin(method=b"POST", ended=False)
+        while size := min(16384, asker.h2.local_flow_control_window(number)):
+            asker.body(number, b"x" * size)
+        stream = asker.wire.protocol._streams[number]
+        waiting = len(stream._held)
+        self.assertGreater(waiting, 0)
+        for _ in range(100):
+            asker.body(number, b"")
+        self.assertEqual(len(stream._held), waiting)
+        (server,) = world.servers
+        got = b""
+        while piece := heard(server):
+            got += piece
+        asker.body(number, b"", ended=True)
+        self.assertTrue((got + heard(server)).endswith(b"\r\n0\r\n\r\n"))
+
     def test_a_narrow_window_opens_once_it_is_wanted(self) -> None:
         """``http2_body_preread_size 0`` lets nothing come before the request is served."""
         world = proxying(server="http2_body_preread_size 0;")
