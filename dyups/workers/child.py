@@ -259,10 +259,14 @@ class Child(ProcessProtocol):
 
     def told(self, sequence: int, at_once: bool) -> Deferred[None] | None:
         """See :class:`~dyups.control.publish.Asker`: the outcome follows the doorbell on the same channel."""
-        if self._asked is not None or self._link is None:
+        if self._link is None:
             return self.ring(sequence)
-        if self.stage in (Stage.ACCEPTING, Stage.QUITTING):
-            self._ask(sequence, at_once)
+        if self.stage not in (Stage.ACCEPTING, Stage.QUITTING):
+            self._link.apply(sequence, at_once).addErrback(_channel_ended)  # a script's, as the worker begins
+            return None
+        if self._asked is not None:
+            return self.ring(sequence)
+        self._ask(sequence, at_once)
         return None
 
     def _ask(self, sequence: int, at_once: bool = True) -> None:

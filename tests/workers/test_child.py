@@ -106,8 +106,16 @@ class BeforeServingTests(ChildCase):
     def test_changes_do_not_wait(self) -> None:
         """A change does not wait for a worker that accepts nothing yet."""
         self.assertIsNone(self.child.ring(8))
-        self.assertIsNone(self.child.told(9, True))
         self.assertEqual(self.link.said, [])
+
+    def test_asked_for_early(self) -> None:
+        """A script that has a change made before its worker serves finds it made: the doorbell comes first, too."""
+        self.child.ready(State(5, 3))
+        self.assertIsNone(self.child.told(9, True))
+        self.assertEqual(self.link.said, [("apply", 7), ("apply", 9)])
+        self.link.lost()
+        self.child.unlinked()
+        self.assertIsNone(self.child.told(10, True))
 
     def test_not_ready(self) -> None:
         """A worker that is not ready within a minute is replaced."""
