@@ -12,8 +12,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from dyups.balancing.base import Tally
 from dyups.config.model import ServerSpec
-from tests.balancing.servers import Failures, Reference, Server
+from tests.balancing.servers import Reference, Server
 
 
 @dataclass(eq=False)
@@ -268,7 +269,7 @@ keys = st.lists(st.binary(max_size=9) | st.integers(0, 999).map(b"/%d".__mod__),
 
 def servers_of(state: Sequence[Any], names: Sequence[str] = "") -> list[Named]:
     """The servers of ``states``; failures were at second 100."""
-    tally = Failures()
+    tally = Tally()
     found = []
     for at, (weight, down, fails, max_fails, max_conns, active) in enumerate(state):
         name = names[at % len(names)] if names else f"10.0.0.{at}:80"
@@ -282,7 +283,8 @@ def servers_of(state: Sequence[Any], names: Sequence[str] = "") -> list[Named]:
 
 def twins_of(servers: Sequence[Named]) -> list[Named]:
     """The same servers again, for the reference."""
-    tally = Failures(servers[0].tally.failures)
+    tally = Tally()
+    tally.failures = servers[0].tally.failures
     return [replace(server, tally=tally) for server in servers]
 
 

@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
+from dyups.balancing.base import Tally
 from dyups.balancing.times import Times
-
-
-@dataclass
-class Failures:
-    """The count of failures that balancers look at."""
-
-    failures: int = 0
-    verdicts: int = 0
 
 
 @dataclass(eq=False)
@@ -34,7 +27,7 @@ class Server:
     slow_start: float = 0.0
     rising: float = 0.0
     times: Times | None = None
-    tally: Failures = field(default_factory=Failures)
+    tally: Tally = field(default_factory=Tally)
 
     def __post_init__(self) -> None:
         if self.effective_weight < 0:

@@ -8,8 +8,9 @@ from random import Random as Generator
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.balancing.base import Tally
 from dyups.balancing.by_chance import Random, RandomTwo, draw_below
-from tests.balancing.servers import Failures, Server
+from tests.balancing.servers import Server
 
 NONE: frozenset[Server] = frozenset()
 
@@ -36,15 +37,15 @@ class RandomTests(SynchronousTestCase):
     def test_by_weight(self) -> None:
         """Chance goes by weight: each number on the line is a server's."""
         servers = [Server("a", 2), Server("b"), Server("c", 3)]
-        found = [Random(servers, Failures(), drawn(number)).pick(None, NONE, 0.0) for number in range(6)]
+        found = [Random(servers, Tally(), drawn(number)).pick(None, NONE, 0.0) for number in range(6)]
         self.assertEqual("".join(server.name for server in found if server), "aabccc")
 
     def test_again(self) -> None:
         """A server that may not be asked, or was, is passed over; after 20 vain draws the next in turn is taken."""
         servers = [Server("a"), Server("b", down=True), Server("c"), Server("d")]
-        balancer = Random(servers, Failures(), drawn(1, 0, 2))
+        balancer = Random(servers, Tally(), drawn(1, 0, 2))
         self.assertIs(balancer.pick(None, frozenset(servers[:1]), 0.0), servers[2])
-        stuck = Random(servers, Failures(), drawn(1))
+        stuck = Random(servers, Tally(), drawn(1))
         found = [stuck.pick(None, NONE, 0.0) for _ in range(4)]
         self.assertEqual("".join(server.name for server in found if server), "acda")
 
@@ -57,8 +58,8 @@ class RandomTests(SynchronousTestCase):
             return 0
 
         nobody = [Server("a", down=True), Server("b", weight=2, down=True)]
-        self.assertIsNone(Random(nobody, Failures(), draw).pick(None, NONE, 0.0))
-        self.assertIsNone(RandomTwo(nobody, Failures(), draw).pick(None, NONE, 0.0))
+        self.assertIsNone(Random(nobody, Tally(), draw).pick(None, NONE, 0.0))
+        self.assertIsNone(RandomTwo(nobody, Tally(), draw).pick(None, NONE, 0.0))
         self.assertEqual(draws, [3] * 42)
 
 
@@ -75,7 +76,7 @@ class RandomTwoTests(SynchronousTestCase):
             ((2, 2), (1, 1), "b"),
         ):
             a, b = Server("a", first[1], active=first[0]), Server("b", second[1], active=second[0])
-            balancer = RandomTwo([a, b], Failures(), drawn(0, 0, first[1]))
+            balancer = RandomTwo([a, b], Tally(), drawn(0, 0, first[1]))
             found = balancer.pick(None, NONE, 0.0)
             assert found is not None
             self.assertEqual(found.name, expected, (first, second))
@@ -83,7 +84,7 @@ class RandomTwoTests(SynchronousTestCase):
     def test_only_one(self) -> None:
         """Where only one server may be asked, it is."""
         servers = [Server("a", down=True), Server("b"), Server("c", max_conns=1, active=1)]
-        self.assertIs(RandomTwo(servers, Failures()).pick(None, NONE, 0.0), servers[1])
+        self.assertIs(RandomTwo(servers, Tally()).pick(None, NONE, 0.0), servers[1])
 
     def test_even(self) -> None:
         """Requests that stay are spread more evenly than by chance alone."""
@@ -91,7 +92,7 @@ class RandomTwoTests(SynchronousTestCase):
         spread = {}
         for kind in (Random, RandomTwo):
             servers = [Server(str(number)) for number in range(10)]
-            balancer = kind(servers, Failures(), chance.randrange)
+            balancer = kind(servers, Tally(), chance.randrange)
             for _ in range(1000):
                 found = balancer.pick(None, NONE, 0.0)
                 assert found is not None

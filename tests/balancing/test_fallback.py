@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.balancing.base import Tally
 from dyups.balancing.fallback import WithFallback
-from tests.balancing.servers import Failures, Server
+from tests.balancing.servers import Server
 
 
 class FallbackTests(SynchronousTestCase):
@@ -14,7 +15,7 @@ class FallbackTests(SynchronousTestCase):
     def test_turns(self) -> None:
         """They take turns among themselves, beginning with the first server."""
         servers = [Server("a"), Server("b"), Server("c")]
-        balancer = WithFallback(servers, Failures())
+        balancer = WithFallback(servers, Tally())
         nobody: frozenset[Server] = frozenset()
         found = [balancer.in_turn(None, nobody, 0.0) for _ in range(4)]
         self.assertEqual("".join(server.name for server in found if server), "abca")

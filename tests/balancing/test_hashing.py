@@ -9,9 +9,10 @@ from typing import Any
 from hypothesis import given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.balancing.base import Tally
 from dyups.balancing.hashing import Hash, places_of
 from tests.balancing.reference import HashRequest, all_tries, keys, servers_of, states, twins_of
-from tests.balancing.servers import Failures, Reference, Server
+from tests.balancing.servers import Reference, Server
 
 NONE: frozenset[Server] = frozenset()
 
@@ -30,7 +31,7 @@ class HashTests(SynchronousTestCase):
     def test_recorded(self) -> None:
         """Keys go where nginx sent them."""
         servers = [Server("1"), Server("2", 3), Server("3"), Server("4")]
-        balancer = Hash(servers, Failures(), whole)
+        balancer = Hash(servers, Tally(), whole)
         found = [balancer.pick(b"key-%d" % number, NONE, 0.0) for number in range(48)]
         self.assertEqual("".join(server.name for server in found if server), RECORDED)
 
@@ -54,12 +55,12 @@ class HashTests(SynchronousTestCase):
 
     def test_empty_key(self) -> None:
         """Requests without a key take turns."""
-        balancer = Hash([Server("a"), Server("b")], Failures(), whole)
+        balancer = Hash([Server("a"), Server("b")], Tally(), whole)
         found = [balancer.pick(b"", NONE, 0.0) for _ in range(4)]
         self.assertEqual("".join(server.name for server in found if server), "abab")
 
     def test_shares(self) -> None:
         """Many keys divide by weight, within a tenth."""
-        balancer = Hash([Server("a"), Server("b", 3)], Failures(), whole)
+        balancer = Hash([Server("a"), Server("b", 3)], Tally(), whole)
         counts = Counter(balancer.pick(b"/page/%d" % number, NONE, 0.0).name for number in range(4000))
         self.assertLess(abs(counts["b"] - 3000), 100)

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.balancing.base import Tally
 from dyups.balancing.ip_hash import IpHash, octets_of
 from tests.balancing.reference import IpHashRequest, all_tries, servers_of, states, twins_of
-from tests.balancing.servers import Failures, Reference, Server
+from tests.balancing.servers import Reference, Server
 
 NONE: frozenset[Server] = frozenset()
 
@@ -31,7 +32,7 @@ class IpHashTests(SynchronousTestCase):
     def test_recorded(self) -> None:
         """Clients go where nginx sent them."""
         servers = [Server("1"), Server("2", 3), Server("3"), Server("4")]
-        balancer = IpHash(servers, Failures(), whole)
+        balancer = IpHash(servers, Tally(), whole)
         found = [balancer.pick(client.encode(), NONE, 0.0) for client in CLIENTS]
         self.assertEqual("".join(server.name for server in found if server), RECORDED)
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.balancing.base import Tally
 from dyups.balancing.ketama import Ketama, host_and_port, points_of
 from tests.balancing.reference import (
     ConsistentRequest,
@@ -20,7 +21,7 @@ from tests.balancing.reference import (
     states,
     twins_of,
 )
-from tests.balancing.servers import Failures, Reference, Server
+from tests.balancing.servers import Reference, Server
 
 NONE: frozenset[Server] = frozenset()
 NAMES = ("10.0.0.1:80", "app.example", "unix:/run/a", "[::1]:8080", "10.0.0.1:81", "10.0.0.1:80")
@@ -36,7 +37,7 @@ def whole(key: bytes) -> bytes:
 
 def ring(*servers: Named) -> Ketama[Any]:
     """A balancer over these."""
-    return Ketama(servers, Failures(), whole)
+    return Ketama(servers, Tally(), whole)
 
 
 def mapping(balancer: Ketama[Any], count: int = 2000) -> list[str]:

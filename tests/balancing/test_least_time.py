@@ -7,8 +7,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.balancing.base import Tally
 from dyups.balancing.least_time import LeastTime, RandomTwoLeastTime, Score
-from tests.balancing.servers import Failures, Server
+from tests.balancing.servers import Server
 
 NONE: frozenset[Server] = frozenset()
 
@@ -115,7 +116,7 @@ class RandomTests(Case):
         """Of two by chance the quicker one is asked."""
         a, b = Server("a"), Server("b")
         draws = iter([0, 1, 1, 0] * 9)
-        balancer = RandomTwoLeastTime([a, b], Failures(), self.score("header"), lambda limit: next(draws))
+        balancer = RandomTwoLeastTime([a, b], Tally(), self.score("header"), lambda limit: next(draws))
         self.answered(a, 0.2)
         self.answered(b, 0.1)
         self.assertEqual(self.picks(balancer, 4), "bbbb")

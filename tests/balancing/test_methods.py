@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from dyups.balancing.base import JUST_NOW, is_open
+from dyups.balancing.base import JUST_NOW, Tally, is_open
 from dyups.balancing.by_chance import Random, RandomTwo
 from dyups.balancing.consistent_hash import ConsistentHash
 from dyups.balancing.hashing import Hash
@@ -24,7 +24,7 @@ from dyups.config.variables import NO_VARIABLES
 from dyups.errors import ConfigError
 from dyups.interfaces import Getter
 from tests.balancing.reference import servers_of, states
-from tests.balancing.servers import Failures, Server
+from tests.balancing.servers import Server
 
 METHODS: dict[BalancingSpec, type[Any]] = {
     BalancingSpec(): RoundRobin,
@@ -58,7 +58,7 @@ class MethodTests(SynchronousTestCase):
         """Each command has its balancer."""
         for spec, kind in METHODS.items():
             key = key_for(spec, Variables())
-            found = balancer_for(spec, [Server("a"), Server("b")], Failures(), key, alone=True)
+            found = balancer_for(spec, [Server("a"), Server("b")], Tally(), key, alone=True)
             self.assertIs(type(found), kind, spec)
 
     def test_alone(self) -> None:
@@ -66,9 +66,11 @@ class MethodTests(SynchronousTestCase):
         for spec in METHODS:
             key = key_for(spec, Variables())
             only = Server("a", fails=1, checked=100.0)
-            found = balancer_for(spec, [only], Failures(1), key, alone=True)
+            tally = Tally()
+            tally.failures = 1
+            found = balancer_for(spec, [only], tally, key, alone=True)
             self.assertIs(found.pick(b"1.2.3.4", frozenset(), 101.0), only, spec)
-            self.assertIsNone(balancer_for(spec, [], Failures(), key, alone=True).pick(b"", frozenset(), 0.0))
+            self.assertIsNone(balancer_for(spec, [], Tally(), key, alone=True).pick(b"", frozenset(), 0.0))
 
     def test_rising(self) -> None:
         """Where a server starts slowly, round robin and ``least_conn`` mind it, but not for a single server."""
@@ -76,8 +78,8 @@ class MethodTests(SynchronousTestCase):
         for method, kind in (("round_robin", RisingRoundRobin), ("least_conn", RisingLeastConn)):
             spec = BalancingSpec(method)
             key = key_for(spec, NO_VARIABLES)
-            self.assertIs(type(balancer_for(spec, servers, Failures(), key, alone=True)), kind)
-            self.assertIs(type(balancer_for(spec, servers[:1], Failures(), key, alone=True)), RoundRobin)
+            self.assertIs(type(balancer_for(spec, servers, Tally(), key, alone=True)), kind)
+            self.assertIs(type(balancer_for(spec, servers[:1], Tally(), key, alone=True)), RoundRobin)
 
     def test_measures(self) -> None:
         """Times are kept for the methods that go by them."""
@@ -100,7 +102,7 @@ class MethodTests(SynchronousTestCase):
         servers = [Server("a"), Server("b")]
         spec = BalancingSpec("sticky")
         self.assertRaises(
-            ValueError, balancer_for, spec, servers, Failures(), key_for(spec, NO_VARIABLES), alone=True
+            ValueError, balancer_for, spec, servers, Tally(), key_for(spec, NO_VARIABLES), alone=True
         )
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.balancing.base import Tally
 from dyups.balancing.plugin import PluginBalancer
 from dyups.config.variables import NO_VARIABLES
 from dyups.errors import ConfigError
-from tests.balancing.servers import Failures, Server
+from tests.balancing.servers import Server
 from tests.script.plugins import BalancerMaker, installed
 
 
@@ -29,7 +30,7 @@ class PluginBalancerTests(SynchronousTestCase):
     def balancer(self) -> PluginBalancer[Server]:
         """The plugin's."""
         with installed(BalancerMaker(self.choose)):
-            return PluginBalancer(("b",), self.servers, Failures(), NO_VARIABLES, alone=True)
+            return PluginBalancer(("b",), self.servers, Tally(), NO_VARIABLES, alone=True)
 
     def test_chosen(self) -> None:
         """What the plugin says is asked; it is offered only servers that may be."""
@@ -66,5 +67,5 @@ class PluginBalancerTests(SynchronousTestCase):
         """A plugin that is not there."""
         with installed():
             self.assertRaises(
-                ConfigError, PluginBalancer, ("b",), self.servers, Failures(), NO_VARIABLES, alone=True
+                ConfigError, PluginBalancer, ("b",), self.servers, Tally(), NO_VARIABLES, alone=True
             )

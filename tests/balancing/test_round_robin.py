@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.balancing.base import Tally
 from dyups.balancing.round_robin import RoundRobin
-from tests.balancing.servers import Failures, Reference, Server
+from tests.balancing.servers import Reference, Server
 
 NONE: frozenset[Server] = frozenset()
 
@@ -21,7 +22,7 @@ class Group:
     """Servers a, b, c … under round robin."""
 
     def __init__(self, servers: Sequence[Server], *, alone: bool = True) -> None:
-        self.tally = Failures()
+        self.tally = Tally()
         self.servers = servers
         for server in servers:
             server.tally = self.tally

@@ -9,13 +9,14 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dyups.balancing.base import Tally
 from dyups.balancing.least_conn import LeastConn
 from dyups.balancing.methods import binding_for
 from dyups.balancing.round_robin import RoundRobin
 from dyups.balancing.sticky import Binding, Cookie, Learned, Sessions, StickyFirst, cookie_time, name_of
 from dyups.config.sticky import SessionSticky, StickyCookie, StickyLearn, StickyRoute
 from dyups.interfaces import Getter
-from tests.balancing.servers import Failures, Server
+from tests.balancing.servers import Server
 
 NONE: frozenset[Server] = frozenset()
 #: 2026-11-22, a Sunday.
@@ -62,7 +63,7 @@ class FirstTests(SynchronousTestCase):
         self.servers = [Bound("a"), Bound("b"), Bound("c")]
         self.binding = binding_for(StickyRoute(("$cookie_r", "$arg_r")), Table())
         assert self.binding is not None
-        self.balancer = StickyFirst(RoundRobin(self.servers, Failures()), self.servers, self.binding)
+        self.balancer = StickyFirst(RoundRobin(self.servers, Tally()), self.servers, self.binding)
 
     def pick(self, tried: Any = NONE, now: float = 0.0, **exchange: bytes) -> Any:
         """The server for a request."""
@@ -118,7 +119,7 @@ class FirstTests(SynchronousTestCase):
         """Where there is no fallback, a session's request is that server's or nobody's."""
         strict = binding_for(SessionSticky("r", fallback=False), Table())
         assert strict is not None
-        self.balancer = StickyFirst(RoundRobin(self.servers, Failures()), self.servers, strict)
+        self.balancer = StickyFirst(RoundRobin(self.servers, Tally()), self.servers, strict)
         self.servers[2].spec.down = True
         self.assertEqual([self.pick(cookie_r=digest("c")), self.pick()], [None, "a"])
 
